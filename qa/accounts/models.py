@@ -1,0 +1,179 @@
+"""Tables of people: users, their roles, teams and sign-ins.
+
+A membership has dates and is never deleted; ``User.team_id`` is the team the person works in
+today, kept beside it so that a permission is one join away.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Date,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    Select,
+    String,
+    UniqueConstraint,
+    func,
+    select,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from qa.core.actor import Scope, ScopeColumns
+from qa.core.db import Base, UtcDateTime
+
+NAME_MAX = 200
+EMAIL_MAX = 254
+PASSWORD_MIN = 12
+PASSWORD_MAX = 1000
+
+
+class Team(Base):
+    """A group of people; teams nest."""
+
+    __tablename__ = "team"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(NAME_MAX))
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("team.id"), index=True)
+    is_demo: Mapped[bool] = mapped_column(Boolean, default=False)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    parent: Mapped[Team | None] = relationship(remote_side="Team.id", lazy="raise")
+
+    __table_args__ = (Index("uq_team_parent_name", "parent_id", "name", unique=True),)
+
+
+class User(Base):
+    """A person. Agents are users whose sign-in may be off."""
+
+    __tablename__ = "user"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(NAME_MAX))
+    email: Mapped[str] = mapped_column(String(EMAIL_MAX))
+    email_folded: Mapped[str] = mapped_column(String(EMAIL_MAX * 2), unique=True)
+    external_id: Mapped[str | None] = mapped_column(String(NAME_MAX), unique=True)
+    password_hash: Mapped[str | None] = mapped_column(String(300))
+    can_sign_in: Mapped[bool] = mapped_column(Boolean, default=True)
+    team_id: Mapped[int | None] = mapped_column(ForeignKey("team.id"), index=True)
+    preferences: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    draft_key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    is_demo: Mapped[bool] = mapped_column(Boolean, default=False)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    deactivated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    team: Mapped[Team | None] = relationship(lazy="raise")
+    roles: Mapped[list[UserRole]] = relationship(lazy="raise", cascade="all, delete-orphan")
+    memberships: Mapped[list[Membership]] = relationship(lazy="raise", order_by="Membership.since")
+
+    @property
+    def scope(self) -> Scope:
+        """About and by the person, in today's team."""
+        mine = frozenset({self.id})
+        teams = frozenset() if self.team_id is None else frozenset({self.team_id})
+        return Scope(agent_ids=mine, author_ids=mine, team_ids=teams)
+
+    @classmethod
+    def scope_columns(cls) -> ScopeColumns:
+        """The same as SQL."""
+        return ScopeColumns(
+            about=lambda user_id: cls.id == user_id,
+            by=lambda user_id: cls.id == user_id,
+            in_teams=lambda ids: func.coalesce(cls.team_id, 0).in_(ids),
+        )
+
+
+class UserRole(Base):
+    """One role of one person."""
+
+    __tablename__ = "user_role"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), primary_key=True)
+    role: Mapped[str] = mapped_column(String(20), primary_key=True)
+
+
+class Membership(Base):
+    """A person in a team from ``since`` up to, not including, ``until``."""
+
+    __tablename__ = "membership"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    team_id: Mapped[int] = mapped_column(ForeignKey("team.id"), index=True)
+    since: Mapped[date] = mapped_column(Date)
+    until: Mapped[date | None] = mapped_column(Date)
+
+    team: Mapped[Team] = relationship(lazy="raise")
+
+    __table_args__ = (
+        CheckConstraint("until IS NULL OR until >= since", name="ends_after_start"),
+        UniqueConstraint("user_id", "team_id", "since"),
+    )
+
+
+class SignInSession(Base):
+    """A signed-in browser. The cookie holds a random token, this row its hash."""
+
+    __tablename__ = "sign_in_session"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    confirmed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    browser: Mapped[str] = mapped_column(String(300), default="")
+    address: Mapped[str] = mapped_column(String(64), default="")
+
+    user: Mapped[User] = relationship(lazy="raise")
+
+
+class SignInAttempt(Base):
+    """A failed try to sign in, counted per account and per address."""
+
+    __tablename__ = "sign_in_attempt"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    __table_args__ = (Index("ix_sign_in_attempt_key_at", "key", "at"),)
+
+
+class SignInLink(Base):
+    """A one-time link that lets a person choose a password."""
+
+    __tablename__ = "sign_in_link"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class OnceKey(Base):
+    """A form that was already taken, with the answer it got: a repeat gets the same one."""
+
+    __tablename__ = "once_key"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    body_hash: Mapped[str] = mapped_column(String(64))
+    location: Mapped[str | None] = mapped_column(String(2000))
+    taken_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+def people_in(team_ids: frozenset[int]) -> Select[tuple[int]]:
+    """Return the ids of the people who work in these teams today, as a sub-query."""
+    return select(User.id).where(User.team_id.in_(team_ids))

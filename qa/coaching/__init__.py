@@ -1,0 +1,1 @@
+"""Plans, sessions and training that follow from what evaluations found."""

@@ -1,0 +1,1 @@
+"""What every package needs and nobody owns: database, errors, clock, actor, audit, outbox, jobs, storage."""

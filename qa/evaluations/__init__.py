@@ -1,0 +1,1 @@
+"""Judging conversations: assignments, drafts, submitted evaluations, revisions, acknowledgement."""

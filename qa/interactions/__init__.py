@@ -1,0 +1,1 @@
+"""Conversations as they happened: calls, chats, e-mails, tickets, recordings and transcripts."""

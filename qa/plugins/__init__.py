@@ -1,0 +1,1 @@
+"""The platform for third-party code: the one module plugins import, hooks, isolation."""

@@ -1,0 +1,1 @@
+"""Forms that judge: scorecard versions, YAML, lint and the scoring arithmetic."""

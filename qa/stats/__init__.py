@@ -1,0 +1,1 @@
+"""Pure statistics: every number about people is computed here."""

@@ -1,0 +1,1 @@
+"""What every page shares: request context, CSRF, errors, forms, templates, charts, assets."""
