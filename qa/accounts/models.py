@@ -20,13 +20,13 @@ from sqlalchemy import (
     Select,
     String,
     UniqueConstraint,
-    func,
     select,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from qa.core.actor import Scope, ScopeColumns
 from qa.core.db import Base, UtcDateTime
+from qa.core.text import sort_key
 
 NAME_MAX = 200
 EMAIL_MAX = 254
@@ -50,6 +50,20 @@ class Team(Base):
 
     __table_args__ = (Index("uq_team_parent_name", "parent_id", "name", unique=True),)
 
+    @property
+    def scope(self) -> Scope:
+        """In itself: whoever may see a team's people may see the team."""
+        return Scope(team_ids=frozenset({self.id}))
+
+    @classmethod
+    def scope_columns(cls) -> ScopeColumns:
+        """The same as SQL."""
+        return ScopeColumns(in_teams=lambda ids: cls.id.in_(ids))
+
+
+def _key_of_name(context: Any) -> str:
+    return sort_key(context.get_current_parameters()["name"])[: NAME_MAX * 4]
+
 
 class User(Base):
     """A person. Agents are users whose sign-in may be off."""
@@ -58,6 +72,7 @@ class User(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(NAME_MAX))
+    name_key: Mapped[str] = mapped_column(String(NAME_MAX * 4), default=_key_of_name)
     email: Mapped[str] = mapped_column(String(EMAIL_MAX))
     email_folded: Mapped[str] = mapped_column(String(EMAIL_MAX * 2), unique=True)
     external_id: Mapped[str | None] = mapped_column(String(NAME_MAX), unique=True)
@@ -74,6 +89,8 @@ class User(Base):
     roles: Mapped[list[UserRole]] = relationship(lazy="raise", cascade="all, delete-orphan")
     memberships: Mapped[list[Membership]] = relationship(lazy="raise", order_by="Membership.since")
 
+    __table_args__ = (Index("ix_user_name_key", "name_key", "id"),)
+
     @property
     def scope(self) -> Scope:
         """About and by the person, in today's team."""
@@ -87,7 +104,7 @@ class User(Base):
         return ScopeColumns(
             about=lambda user_id: cls.id == user_id,
             by=lambda user_id: cls.id == user_id,
-            in_teams=lambda ids: func.coalesce(cls.team_id, 0).in_(ids),
+            in_teams=lambda ids: cls.team_id.in_(ids),
         )
 
 
@@ -138,15 +155,23 @@ class SignInSession(Base):
 
 
 class SignInAttempt(Base):
-    """A failed try to sign in, counted per account and per address."""
+    """A try to sign in that has not (yet) succeeded, counted per account, address and known browser.
+
+    All three are hashes; a browser that signed in to this account before is counted by itself.
+    """
 
     __tablename__ = "sign_in_attempt"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(String(64))
-    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    account: Mapped[str] = mapped_column(String(64))
+    address: Mapped[str] = mapped_column(String(64))
+    browser: Mapped[str | None] = mapped_column(String(64))
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
-    __table_args__ = (Index("ix_sign_in_attempt_key_at", "key", "at"),)
+    __table_args__ = (
+        Index("ix_sign_in_attempt_account_at", "account", "at"),
+        Index("ix_sign_in_attempt_address_at", "address", "at"),
+    )
 
 
 class SignInLink(Base):

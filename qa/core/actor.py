@@ -17,7 +17,8 @@ class Actor:
     """A signed-in person, or the product itself.
 
     ``team_ids`` are the teams the person belongs to today; ``teams_below`` are those and
-    every team nested below them.
+    every team nested below them. ``theme`` and ``single_keys`` are how the person likes pages to be;
+    no permission looks at them.
     """
 
     id: int | None
@@ -28,6 +29,8 @@ class Actor:
     session_id: int | None = None
     request_id: str | None = None
     address: str | None = None
+    theme: str = "system"
+    single_keys: bool = True
 
 
 SYSTEM = Actor(id=None, name="Candor", roles=frozenset({"system"}))

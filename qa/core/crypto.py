@@ -98,6 +98,11 @@ def new_content_key() -> bytes:
     return secrets.token_bytes(KEY_BYTES)
 
 
+def sub_key(key: bytes, purpose: str) -> bytes:
+    """Return a key of its own for a second file of the same recording: nonces must never meet twice."""
+    return hmac.new(key, purpose.encode(), hashlib.sha256).digest()
+
+
 class ChunkSealer:
     """Seal and open numbered chunks of one file under its own key.
 

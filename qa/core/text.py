@@ -58,6 +58,12 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFC", text).casefold()
 
 
+def sort_key(text: str) -> str:
+    """Return the form in which names are sorted and searched: without case and accents."""
+    bare = unicodedata.normalize("NFKD", unicodedata.normalize("NFC", text).casefold())
+    return "".join(letter for letter in bare if not unicodedata.combining(letter)).casefold()
+
+
 def faults_in(value: Any, place: str = "") -> str | None:
     """Return the first fault in any string of a JSON value, with its place, or None."""
     if isinstance(value, str):

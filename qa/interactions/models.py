@@ -33,6 +33,7 @@ from qa.core.db import Base, UtcDateTime
 
 CHANNELS = ("voice", "chat", "email", "ticket")
 SPEAKERS = ("agent", "customer", "bot", "system", "unknown")
+PLAYABLE = "playable"
 TURN_KINDS = ("speech", "message", "note", "event")
 
 

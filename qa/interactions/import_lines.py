@@ -1,0 +1,160 @@
+"""Bring in JSON Lines: streamed, in small transactions with a pause, each broken row set aside."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from sqlalchemy.orm import Session
+
+from qa.accounts.people_service import create_person
+from qa.accounts.queries import find_by_email
+from qa.core.actor import SYSTEM
+from qa.core.crypto import Keys
+from qa.core.db import Database
+from qa.core.errors import DomainError
+from qa.core.storage import Storage, Stored, store_sealed
+from qa.interactions import service
+from qa.interactions.lines import BrokenLine, Line, Parsed, parse
+from qa.interactions.models import Interaction
+
+BATCH = 200
+PAUSE_SECONDS = 0.005
+RECORDING_KEY = "recording"
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A row that was not taken, and why."""
+
+    line: int
+    reason: str
+    raw: bytes
+
+
+@dataclass(slots=True)
+class Imported:
+    """What came of a file."""
+
+    counts: service.Counts = field(default_factory=service.Counts)
+    recordings: int = 0
+    set_aside: int = 0
+
+
+class Importer:
+    """One file into one source."""
+
+    def __init__(
+        self,
+        database: Database,
+        storage: Storage,
+        keys: Keys,
+        *,
+        source: str,
+        recordings: Path | None,
+        creates_agents: bool,
+        now: datetime,
+    ) -> None:
+        self.database, self.storage, self.keys = database, storage, keys
+        self.source = service.checked_source(source)
+        self.recordings = None if recordings is None else recordings.resolve()
+        self.creates_agents = creates_agents
+        self.now = now
+        self.result = Imported()
+
+    def run(self, file: BinaryIO) -> Iterator[SetAside]:
+        """Take the file in; yield each row that was set aside."""
+        batch: list[tuple[int, bytes, Parsed]] = []
+        for number, raw in enumerate(file, start=1):
+            if not raw.strip():
+                continue
+            try:
+                parsed = parse(raw)
+                self._check_files(parsed.line)
+            except BrokenLine as error:
+                yield self._aside(number, str(error), raw)
+                continue
+            batch.append((number, raw, parsed))
+            if len(batch) == BATCH:
+                yield from self._store(batch)
+                batch = []
+        yield from self._store(batch)
+
+    def _aside(self, number: int, reason: str, raw: bytes) -> SetAside:
+        self.result.set_aside += 1
+        return SetAside(number, reason, raw)
+
+    def _store(self, batch: list[tuple[int, bytes, Parsed]]) -> list[SetAside]:
+        aside = []
+        files = {number: self._stored_files(parsed.line) for number, _, parsed in batch if parsed.line.recordings}
+        with self.database.transaction() as session:
+            for number, raw, parsed in batch:
+                with session.begin_nested() as point:
+                    broken = self._one(session, parsed, files.get(number, []))
+                    if broken is not None:
+                        point.rollback()
+                        aside.append(self._aside(number, broken, raw))
+        time.sleep(PAUSE_SECONDS)  # people who score come first
+        return aside
+
+    def _one(self, session: Session, parsed: Parsed, files: list[tuple[Stored, str, list[str]]]) -> str | None:
+        if self.creates_agents:
+            self._create_agents(session, parsed.line)
+        kept: Interaction | None
+        try:
+            kept = service.store_line(
+                session, SYSTEM, source=self.source, parsed=parsed, counts=self.result.counts, now=self.now
+            )
+        except (BrokenLine, DomainError) as error:
+            return str(error)
+        if kept is not None:
+            self._attach(session, kept, files)
+        return None
+
+    def _attach(self, session: Session, kept: Interaction, files: list[tuple[Stored, str, list[str]]]) -> None:
+        for stored, name, speakers in files:
+            row = service.attach_recording(
+                session,
+                SYSTEM,
+                interaction_id=kept.id,
+                stored=stored,
+                sealed_key=self.keys.seal(stored.content_key, purpose=RECORDING_KEY),
+                name=name,
+                speakers=speakers,
+                now=self.now,
+            )
+            self.result.recordings += row is not None
+
+    def _create_agents(self, session: Session, line: Line) -> None:
+        for part in line.agents:
+            if part.email and find_by_email(session, part.email) is None:
+                name = part.name or part.email.split("@")[0]
+                made = create_person(
+                    session, SYSTEM, name=name, email=part.email, roles=["agent"], team_id=None, now=self.now
+                )
+                made.can_sign_in = False
+                made.external_id = part.external_id
+
+    def _check_files(self, line: Line) -> None:
+        for number, part in enumerate(line.recordings, start=1):
+            place = f"“recordings.{number}.file” {part.file!r}"
+            if self.recordings is None:
+                raise BrokenLine(f"{place} needs --recordings FOLDER.")
+            path = self.recordings / part.file
+            if path.is_symlink() or not path.resolve().is_relative_to(self.recordings):
+                raise BrokenLine(f"{place} points outside the recordings folder.")
+            if not path.is_file():
+                raise BrokenLine(f"{place} is not in the recordings folder.")
+
+    def _stored_files(self, line: Line) -> list[tuple[Stored, str, list[str]]]:
+        assert self.recordings is not None  # noqa: S101 - checked for every line before
+        kept = []
+        for part in line.recordings:
+            with (self.recordings / part.file).open("rb") as file:
+                stored = store_sealed(self.storage, file)
+            kept.append((stored, Path(part.file).name, [str(speaker) for speaker in part.speakers]))
+        return kept

@@ -1,0 +1,151 @@
+"""What can be read about conversations, each only by those who may."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, or_, select, tuple_
+from sqlalchemy.orm import Session, joinedload, selectinload, undefer
+
+from qa.accounts.models import User
+from qa.accounts.permissions import Permission as P
+from qa.accounts.policy import visible
+from qa.core.actor import Actor
+from qa.core.errors import NotFound
+from qa.interactions.models import Interaction, Participant, Recording
+
+PAGE = 50
+GONE = "There is no such conversation, or you may not see it."
+
+
+@dataclass(frozen=True, slots=True)
+class InteractionFilter:
+    """What a list of conversations is narrowed by; empty means all."""
+
+    channel: str = ""
+    team_id: int | None = None
+    agent_id: int | None = None
+    evaluated: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InteractionPage:
+    """One page of conversations, newest first, and the key of the next one."""
+
+    interactions: list[Interaction]
+    next_key: str | None
+
+
+def list_interactions(
+    session: Session, actor: Actor, wanted: InteractionFilter, *, after: str | None = None
+) -> InteractionPage:
+    """Return conversations, newest first, fifty a page."""
+    rows = (
+        select(Interaction)
+        .where(Interaction.deleted_at.is_(None), visible(actor, P.INTERACTION_LIST, Interaction.scope_columns()))
+        .options(joinedload(Interaction.agent), joinedload(Interaction.team))
+        .order_by(Interaction.started_at.desc(), Interaction.id.desc())
+        .limit(PAGE + 1)
+    )
+    rows = _narrowed(rows, wanted)
+    if after:
+        at, _, last = after.rpartition("~")
+        try:
+            rows = rows.where(
+                tuple_(Interaction.started_at, Interaction.id) < (datetime.fromisoformat(at), int(last))
+            )
+        except ValueError:
+            raise NotFound("There is no such page. Start at the first one.") from None
+    found = list(session.scalars(rows))
+    more = len(found) > PAGE
+    found = found[:PAGE]
+    key = f"{found[-1].started_at.isoformat()}~{found[-1].id}" if more else None
+    return InteractionPage(found, key)
+
+
+def _narrowed(
+    rows: Select[tuple[Interaction]], wanted: InteractionFilter
+) -> Select[tuple[Interaction]]:
+    if wanted.channel:
+        rows = rows.where(Interaction.channel == wanted.channel)
+    if wanted.team_id is not None:
+        rows = rows.where(Interaction.team_id == wanted.team_id)
+    if wanted.agent_id is not None:
+        rows = rows.where(Interaction.agent_id == wanted.agent_id)
+    if wanted.evaluated:
+        done = Interaction.evaluated_at.is_not(None)
+        rows = rows.where(done if wanted.evaluated == "yes" else ~done)
+    if wanted.since is not None:
+        rows = rows.where(Interaction.started_at >= wanted.since)
+    if wanted.until is not None:
+        rows = rows.where(Interaction.started_at < wanted.until)
+    if wanted.text:
+        start = wanted.text.strip().replace("%", "").replace("_", "") + "%"
+        rows = rows.where(
+            or_(
+                Interaction.external_id.like(start),
+                Interaction.customer_reference.like(start),
+                Interaction.subject.like("%" + start),
+            )
+        )
+    return rows
+
+
+def get_interaction(session: Session, actor: Actor, interaction_id: int) -> Interaction:
+    """Return one conversation with all its scope needs, or raise ``NotFound``."""
+    found = session.scalar(
+        _one(actor, interaction_id).options(
+            joinedload(Interaction.agent),
+            selectinload(Interaction.participants).joinedload(Participant.user),
+            selectinload(Interaction.viewers),
+        )
+    )
+    if found is None:
+        raise NotFound(GONE)
+    return found
+
+
+def get_conversation(session: Session, actor: Actor, interaction_id: int) -> Interaction:
+    """Return one conversation with turns, recordings and people: a fixed number of statements."""
+    found = session.scalar(
+        _one(actor, interaction_id).options(
+            joinedload(Interaction.agent).joinedload(User.team),
+            joinedload(Interaction.team),
+            selectinload(Interaction.participants).joinedload(Participant.user),
+            selectinload(Interaction.turns),
+            selectinload(Interaction.recordings),
+            selectinload(Interaction.tags),
+        )
+    )
+    if found is None:
+        raise NotFound(GONE)
+    return found
+
+
+def _one(actor: Actor, interaction_id: int) -> Select[tuple[Interaction]]:
+    return select(Interaction).where(
+        Interaction.id == interaction_id,
+        Interaction.deleted_at.is_(None),
+        visible(actor, P.INTERACTION_READ, Interaction.scope_columns()),
+    )
+
+
+def get_recording(session: Session, actor: Actor, recording_id: int) -> Recording:
+    """Return a recording that this actor may listen to, with its peaks, or raise ``NotFound``."""
+    found = session.scalar(
+        select(Recording)
+        .join(Interaction, Interaction.id == Recording.interaction_id)
+        .where(
+            Recording.id == recording_id,
+            Interaction.deleted_at.is_(None),
+            visible(actor, P.RECORDING_LISTEN, Interaction.scope_columns()),
+        )
+        .options(undefer(Recording.peaks))
+    )
+    if found is None:
+        raise NotFound("There is no such recording, or you may not listen to it.")
+    return found

@@ -1,0 +1,121 @@
+"""Pages of conversations, and their sound by ranges."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
+
+from flask import Blueprint, Response, jsonify, render_template, request
+from flask.typing import ResponseReturnValue
+
+from qa.accounts import queries as people
+from qa.accounts.permissions import Permission as P
+from qa.core import clock
+from qa.core.crypto import sub_key
+from qa.core.errors import Invalid
+from qa.core.storage import read_range
+from qa.interactions import queries, service
+from qa.interactions.conversation import conversation_of
+from qa.interactions.import_lines import RECORDING_KEY
+from qa.interactions.models import CHANNELS, PLAYABLE, Recording
+from qa.web.access import claims
+from qa.web.context import current_actor, reading, site, site_zone, transaction
+
+bp = Blueprint("interactions", __name__, template_folder="templates")
+
+RANGE = re.compile(r"^bytes=(\d*)-(\d*)$")
+
+
+@bp.get("/interactions")
+@claims(P.INTERACTION_LIST)
+def index() -> ResponseReturnValue:
+    """List conversations."""
+    asked = request.args
+    wanted = queries.InteractionFilter(
+        channel=asked.get("channel", "") if asked.get("channel") in CHANNELS else "",
+        team_id=int(asked["team"]) if asked.get("team", "").isdigit() else None,
+        agent_id=int(asked["agent"]) if asked.get("agent", "").isdigit() else None,
+        evaluated=asked.get("evaluated", "") if asked.get("evaluated") in {"yes", "no"} else "",
+        since=_day(asked.get("from", ""), 0),
+        until=_day(asked.get("to", ""), 1),
+        text=asked.get("q", "")[:200],
+    )
+    with reading() as opened:
+        page = queries.list_interactions(opened, current_actor(), wanted, after=asked.get("after"))
+        teams = people.list_teams(opened, current_actor())
+    return render_template("interactions/index.html", page=page, wanted=wanted, teams=teams, channels=CHANNELS)
+
+
+def _day(text: str, plus: int) -> datetime | None:
+    try:
+        day = datetime.strptime(text, "%Y-%m-%d").date() + timedelta(days=plus)  # noqa: DTZ007 - a day of the site
+    except ValueError:
+        return None
+    return datetime.combine(day, time(), tzinfo=site_zone())
+
+
+@bp.get("/interactions/<int:interaction_id>")
+@claims(P.INTERACTION_READ)
+def show(interaction_id: int) -> ResponseReturnValue:
+    """Show one conversation."""
+    with reading() as opened:
+        found = queries.get_conversation(opened, current_actor(), interaction_id)
+    return render_template("interactions/show.html", interaction=found, conversation=conversation_of(found))
+
+
+@bp.get("/recordings/<int:recording_id>/peaks")
+@claims(P.RECORDING_LISTEN)
+def peaks(recording_id: int) -> ResponseReturnValue:
+    """Return the lanes' peaks."""
+    with reading() as opened:
+        found = queries.get_recording(opened, current_actor(), recording_id)
+    return jsonify(found.peaks or {})
+
+
+@bp.get("/recordings/<int:recording_id>/audio")
+@claims(P.RECORDING_LISTEN)
+def audio(recording_id: int) -> ResponseReturnValue:
+    """Stream a range of a recording, opening only its chunks."""
+    with reading() as opened:
+        found = queries.get_recording(opened, current_actor(), recording_id)
+    if found.state != "ready":
+        raise Invalid(found.problem or "The recording is being prepared. Try again in a moment.")
+    key, kind, size = _playable(found)
+    span = _range(request.headers.get("Range"), size)
+    if span is None:
+        return Response(status=416, headers={"Content-Range": f"bytes */{size}"})
+    start, end = span
+    if start == 0:
+        with transaction() as opened:
+            service.note_listen(opened, current_actor(), found, now=clock.now())
+    content_key = site().keys.open(found.sealed_key, purpose=RECORDING_KEY)
+    if found.playable_key:
+        content_key = sub_key(content_key, PLAYABLE)
+    pieces: Iterator[bytes] = read_range(site().storage, key, content_key, size=size, start=start, end=end)
+    answer = Response(pieces, status=206 if "Range" in request.headers else 200, mimetype=kind)
+    answer.headers["Accept-Ranges"] = "bytes"
+    answer.headers["Content-Length"] = str(end - start)
+    answer.headers["Content-Disposition"] = "inline"
+    if answer.status_code == 206:
+        answer.headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    return answer
+
+
+def _playable(found: Recording) -> tuple[str, str, int]:
+    if found.playable_key:
+        return found.playable_key, str(found.playable_type), int(found.playable_bytes or 0)
+    return found.storage_key, found.media_type, found.size_bytes
+
+
+def _range(header: str | None, size: int) -> tuple[int, int] | None:
+    """Return the half-open byte range asked for, None when it lies outside the file."""
+    match = RANGE.match(header.strip()) if header else None
+    if match is None or match.groups() == ("", ""):
+        return 0, size
+    first, last = match.groups()
+    if first == "":
+        return (max(0, size - int(last)), size) if int(last) else None
+    start = int(first)
+    end = min(size, int(last) + 1) if last else size
+    return (start, end) if start < size and start < end else None
