@@ -199,6 +199,6 @@ class OnceKey(Base):
     taken_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
-def people_in(team_ids: frozenset[int]) -> Select[tuple[int]]:
+def people_in(team_ids: frozenset[int]) -> Select[int]:
     """Return the ids of the people who work in these teams today, as a sub-query."""
     return select(User.id).where(User.team_id.in_(team_ids))
