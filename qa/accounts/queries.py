@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+import re
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 
-from sqlalchemy import and_, func, or_, select, tuple_
+from sqlalchemy import Select, func, or_, select, tuple_
 from sqlalchemy.orm import Session, selectinload
 
-from qa.accounts.models import Membership, SignInLink, Team, User, UserRole
-from qa.accounts.permissions import Permission as P
-from qa.accounts.policy import require, visible
+from qa.accounts.models import Membership, SignInLink, SignInSession, Team, User, UserRole
+from qa.accounts.permissions import Permission
+from qa.accounts.policy import visible
 from qa.accounts.sessions import token_hash
 from qa.core.actor import Actor
-from qa.core.errors import NotFound
-from qa.core.text import folded
+from qa.core.db import Clause
+from qa.core.errors import Invalid, NotFound
+from qa.core.text import fault_of, folded, sort_key
 
 PAGE = 50
+STATES = {"active": "Active", "invited": "Invited", "left": "Left", "all": "All"}
+"""What a list of people can be narrowed to: *invited* has an open link and no password yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,112 +34,204 @@ class PeopleFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonRow:
+    """One person in a list: when they were last seen, and until when an invitation is open."""
+
+    user: User
+    last_seen_at: datetime | None
+    invited_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class PeoplePage:
     """One page of people, and the key of the next one."""
 
-    people: list[User]
+    rows: list[PersonRow]
     next_key: str | None
 
 
-def list_people(session: Session, actor: Actor, wanted: PeopleFilter, *, after: str | None = None) -> PeoplePage:
-    """Return people by name, fifty a page."""
-    rows = (
-        select(User)
-        .where(visible(actor, P.USER_READ_PROFILE, User.scope_columns()))
-        .options(selectinload(User.roles), selectinload(User.team))
-        .order_by(User.name, User.id)
-        .limit(PAGE + 1)
-    )
+def list_people(
+    session: Session, actor: Actor, wanted: PeopleFilter, *, now: datetime, after: str | None = None
+) -> PeoplePage:
+    """Return people by name, fifty a page: four statements, however many people there are."""
+    found = _people(actor, wanted, now).options(selectinload(User.roles), selectinload(User.team))
+    if after:
+        found = found.where(tuple_(User.name_key, User.id) > _key_of(after))
+    people = list(session.scalars(found.order_by(User.name_key, User.id).limit(PAGE + 1)))
+    more, people = len(people) > PAGE, people[:PAGE]
+    marks = _marks(session, [user.id for user in people], now)
+    rows = [PersonRow(user, *marks.get(user.id, (None, None))) for user in people]
+    return PeoplePage(rows, f"{people[-1].id}~{people[-1].name_key}" if more else None)
+
+
+def count_people(session: Session, actor: Actor, wanted: PeopleFilter, *, now: datetime) -> dict[str, int]:
+    """Return how many people the same filter finds in each state: one statement."""
+    each = [
+        select(func.count())
+        .select_from(_people(actor, replace(wanted, state=state), now).subquery())
+        .scalar_subquery()
+        for state in STATES
+    ]
+    return dict(zip(STATES, session.execute(select(*each)).one(), strict=True))
+
+
+def _people(actor: Actor, wanted: PeopleFilter, now: datetime) -> Select[User]:
+    rows = select(User).where(visible(actor, Permission.USER_READ_PROFILE, User.scope_columns()))
     if wanted.text:
-        start = folded(wanted.text.strip())
-        like = f"%{start.replace('%', '').replace('_', '')}%"
-        rows = rows.where(or_(func.lower(User.name).like(like), User.email_folded.like(like)))
+        rows = rows.where(_matches(wanted.text))
     if wanted.team_id is not None:
         rows = rows.where(User.team_id == wanted.team_id)
     if wanted.role:
         rows = rows.where(User.id.in_(select(UserRole.user_id).where(UserRole.role == wanted.role)))
-    if wanted.state == "active":
-        rows = rows.where(User.deactivated_at.is_(None))
-    elif wanted.state == "left":
-        rows = rows.where(User.deactivated_at.is_not(None))
-    if after:
-        name, _, user_id = after.rpartition("~")
-        rows = rows.where(tuple_(User.name, User.id) > (name, int(user_id) if user_id.isdigit() else 0))
-    people = list(session.scalars(rows))
-    more = len(people) > PAGE
-    people = people[:PAGE]
-    return PeoplePage(people, f"{people[-1].name}~{people[-1].id}" if more else None)
+    match wanted.state:
+        case "active":
+            return rows.where(User.deactivated_at.is_(None))
+        case "left":
+            return rows.where(User.deactivated_at.is_not(None))
+        case "invited":
+            invited = select(SignInLink.user_id).where(_is_open(now))
+            return rows.where(
+                User.deactivated_at.is_(None), User.password_hash.is_(None), User.id.in_(invited)
+            )
+    return rows
+
+
+def _matches(text: str) -> Clause:
+    if fault := fault_of(text):
+        raise Invalid(f"What you search for {fault}", field="q")
+    text = text.strip()
+    return or_(
+        User.name_key.contains(sort_key(text), autoescape=True),
+        User.email_folded.contains(folded(text), autoescape=True),
+    )
+
+
+def _key_of(after: str) -> tuple[str, int]:
+    found = re.fullmatch(r"([0-9]{1,18})~([^\x00]*)", after, re.ASCII | re.DOTALL)
+    if found is None:
+        raise Invalid("This list has no such page. Start again at the first one.")
+    return found[2], int(found[1])
+
+
+def _marks(
+    session: Session, user_ids: list[int], now: datetime
+) -> dict[int, tuple[datetime | None, datetime | None]]:
+    seen = (
+        select(func.max(SignInSession.last_seen_at)).where(SignInSession.user_id == User.id).scalar_subquery()
+    )
+    until = (
+        select(func.max(SignInLink.expires_at))
+        .where(SignInLink.user_id == User.id, User.password_hash.is_(None), _is_open(now))
+        .scalar_subquery()
+    )
+    rows = session.execute(select(User.id, seen, until).where(User.id.in_(user_ids)))
+    return {user_id: (last_seen_at, invited_until) for user_id, last_seen_at, invited_until in rows}
+
+
+def _is_open(now: datetime) -> Clause:
+    return SignInLink.used_at.is_(None) & (SignInLink.expires_at > now)
 
 
 def get_person(session: Session, actor: Actor, user_id: int) -> User:
     """Return one person with roles, team and memberships, or raise ``NotFound``."""
     found = session.scalar(
         select(User)
-        .where(User.id == user_id, visible(actor, P.USER_READ_PROFILE, User.scope_columns()))
+        .where(User.id == user_id, visible(actor, Permission.USER_READ_PROFILE, User.scope_columns()))
         .options(
             selectinload(User.roles),
             selectinload(User.team),
             selectinload(User.memberships).selectinload(Membership.team),
         )
+        .execution_options(populate_existing=True)
     )
     if found is None:
         raise NotFound("There is no such person, or you may not see them.")
     return found
 
 
-def find_by_email(session: Session, email: str) -> User | None:
-    """Return the person with this address; for sign-in only, nobody is signed in yet."""
-    return session.scalar(select(User).where(User.email_folded == folded(email.strip())))
+def find_person_by_email(session: Session, actor: Actor, email: str) -> User | None:
+    """Return the person with this address, if this actor may see them."""
+    theirs = User.email_folded == folded(email.strip())
+    seen = visible(actor, Permission.USER_READ_PROFILE, User.scope_columns())
+    return None if fault_of(email) else session.scalar(select(User).where(theirs, seen))
+
+
+def find_invitation(session: Session, actor: Actor, user_id: int, *, now: datetime) -> SignInLink | None:
+    """Return a person's open one-time link: when it ends, never what it is."""
+    user = get_person(session, actor, user_id)
+    return session.scalar(select(SignInLink).where(SignInLink.user_id == user.id, _is_open(now)))
 
 
 def find_link(session: Session, token: str, *, now: datetime) -> SignInLink | None:
     """Return a link that is still good; holding its token is the permission."""
-    return session.scalar(
-        select(SignInLink).where(
-            SignInLink.token_hash == token_hash(token),
-            SignInLink.used_at.is_(None),
-            SignInLink.expires_at > now,
-        )
-    )
+    return session.scalar(select(SignInLink).where(SignInLink.token_hash == token_hash(token), _is_open(now)))
 
 
 @dataclass(frozen=True, slots=True)
 class TeamRow:
-    """A team in its tree, with the number of people who work in it today."""
+    """A team in its tree: people who work in it today, and with all teams below it."""
 
     team: Team
     depth: int
     people: int
+    people_below: int
 
 
 def list_teams(session: Session, actor: Actor) -> list[TeamRow]:
-    """Return the open teams as a tree in reading order: two statements."""
-    require(actor, P.SCORECARD_READ)  # whoever works here may know how it is organised
-    teams = list(session.scalars(select(Team).where(Team.closed_at.is_(None)).order_by(Team.name)))
-    counted = select(User.team_id, func.count()).where(and_(User.team_id.is_not(None), User.deactivated_at.is_(None)))
-    people = {team_id: number for team_id, number in session.execute(counted.group_by(User.team_id))}
-    children: dict[int | None, list[Team]] = {}
-    known = {team.id for team in teams}
+    """Return the open teams whose people this actor may see, as a tree in reading order: two statements."""
+    seen = visible(actor, Permission.USER_READ_PROFILE, Team.scope_columns())
+    teams = list(session.scalars(select(Team).where(Team.closed_at.is_(None), seen)))
+    at_work = (User.team_id.is_not(None), User.deactivated_at.is_(None))
+    counted = select(User.team_id, func.count()).where(*at_work).group_by(User.team_id)
+    people = {team_id: number for team_id, number in session.execute(counted)}
+    return _as_tree(sorted(teams, key=lambda team: (sort_key(team.name), team.id)), people)
+
+
+def _as_tree(teams: list[Team], people: dict[int | None, int]) -> list[TeamRow]:
+    shown = {team.id for team in teams}
+    inside: dict[int | None, list[Team]] = {}
     for team in teams:
-        children.setdefault(team.parent_id if team.parent_id in known else None, []).append(team)
+        inside.setdefault(team.parent_id if team.parent_id in shown else None, []).append(team)
     rows: list[TeamRow] = []
 
-    def walk(parent: int | None, depth: int) -> None:
-        for team in children.get(parent, []):
-            rows.append(TeamRow(team, depth, people.get(team.id, 0)))
-            walk(team.id, depth + 1)
+    def walk(above: int | None, depth: int) -> int:
+        total = 0
+        for team in inside.get(above, ()):
+            place = len(rows)
+            own = people.get(team.id, 0)
+            rows.append(TeamRow(team, depth, own, own))
+            below = own + walk(team.id, depth + 1)
+            rows[place] = TeamRow(team, depth, own, below)
+            total += below
+        return total
 
     walk(None, 0)
     return rows
 
 
 def get_team(session: Session, actor: Actor, team_id: int) -> Team:
-    """Return one team, or raise ``NotFound``."""
-    require(actor, P.SCORECARD_READ)
-    team = session.get(Team, team_id)
+    """Return one team whose people this actor may see, or raise ``NotFound``."""
+    seen = visible(actor, Permission.USER_READ_PROFILE, Team.scope_columns())
+    team = session.scalar(select(Team).where(Team.id == team_id, seen))
     if team is None:
-        raise NotFound("There is no such team.")
+        raise NotFound("There is no such team, or you may not see it.")
     return team
+
+
+def list_members(session: Session, actor: Actor, team_id: int) -> list[User]:
+    """Return the people who work in a team today, by name."""
+    return list(
+        session.scalars(
+            select(User)
+            .where(
+                visible(actor, Permission.USER_READ_PROFILE, User.scope_columns()),
+                User.team_id == team_id,
+                User.deactivated_at.is_(None),
+            )
+            .options(selectinload(User.roles))
+            .order_by(User.name_key, User.id)
+        )
+    )
 
 
 def list_with_role(session: Session, actor: Actor, role: str) -> list[User]:
@@ -144,10 +240,15 @@ def list_with_role(session: Session, actor: Actor, role: str) -> list[User]:
         session.scalars(
             select(User)
             .where(
-                visible(actor, P.USER_READ_PROFILE, User.scope_columns()),
+                visible(actor, Permission.USER_READ_PROFILE, User.scope_columns()),
                 User.deactivated_at.is_(None),
                 User.id.in_(select(UserRole.user_id).where(UserRole.role == role)),
             )
-            .order_by(User.name)
+            .order_by(User.name_key, User.id)
         )
     )
+
+
+def moves_ahead(user: User, today: date) -> list[Membership]:
+    """Return a person's moves that are entered but not due yet."""
+    return [move for move in user.memberships if move.since > today and move.until != move.since]

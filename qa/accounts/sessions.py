@@ -1,31 +1,48 @@
 """Signed-in browsers: a random token in the cookie, its hash in a row that decides.
 
 Ending the row ends the session at once in every process. Idle for an hour or twelve hours old, a
-session is over; reading a page writes nothing but a mark once a minute.
+session is over; looking at a page writes nothing but a mark once a minute.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from qa.accounts.models import Membership, SignInSession, Team, User, UserRole
-from qa.core.actor import Actor
-from qa.core.db import Database
+from qa.accounts.models import SignInSession, Team, User, UserRole
+from qa.accounts.permissions import Permission
+from qa.accounts.policy import require
+from qa.core.actor import Actor, by
+from qa.core.audit import shortened
+from qa.core.db import Clause, Database
+from qa.core.errors import Unavailable
 
 IDLE = timedelta(minutes=60)
 LONGEST = timedelta(hours=12)
 CONFIRMED = timedelta(minutes=15)
 MARK_EVERY = timedelta(minutes=1)
 
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who holds a token, and when they were last seen."""
+
+    actor: Actor
+    last_seen_at: datetime
+
 
 def token_hash(token: str) -> str:
     """Return what the database keeps of a token."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
 def start(session: Session, user_id: int, *, browser: str, address: str, now: datetime) -> str:
@@ -38,16 +55,23 @@ def start(session: Session, user_id: int, *, browser: str, address: str, now: da
             started_at=now,
             last_seen_at=now,
             confirmed_at=now,
-            browser=browser[:300],
-            address=address[:64],
+            browser="".join(letter for letter in browser if letter.isprintable())[:300],
+            address=shortened(address or None) or "",
         )
     )
+    draft_key_for(session, user_id)
     return token
 
 
 def end(session: Session, session_id: int, *, now: datetime) -> None:
     """End one session."""
     where = (SignInSession.id == session_id, SignInSession.ended_at.is_(None))
+    session.execute(update(SignInSession).where(*where).values(ended_at=now))
+
+
+def end_by_token(session: Session, token: str, *, now: datetime) -> None:
+    """End the session of a browser that signs in anew."""
+    where = (SignInSession.token_hash == token_hash(token), SignInSession.ended_at.is_(None))
     session.execute(update(SignInSession).where(*where).values(ended_at=now))
 
 
@@ -64,98 +88,151 @@ def actor_of_request(
 ) -> Actor | None:
     """Return who holds this token, or None; a mark is written at most once a minute."""
     with database.reading() as session:
-        found = actor_of(session, token, address=address, request_id=request_id, now=now)
-        if found is None:
-            return None
-        actor, seen = found
-    if now - seen > MARK_EVERY:
+        found = find_signed_in(session, token, now=now)
+    if found is None:
+        return None
+    if now - found.last_seen_at > MARK_EVERY:
+        _mark_seen(database, found.actor, now)
+    return replace(found.actor, address=address, request_id=request_id)
+
+
+def _mark_seen(database: Database, actor: Actor, now: datetime) -> None:
+    try:
         with database.transaction() as session:
             where = SignInSession.id == actor.session_id
             session.execute(update(SignInSession).where(where).values(last_seen_at=now))
-    return actor
+    except (Unavailable, OperationalError):
+        # a page can be read while nothing can be written; the next one marks
+        log.warning("session could not be marked as seen", extra={"session_id": actor.session_id})
 
 
-def actor_of(
-    session: Session, token: str, *, now: datetime, address: str | None = None, request_id: str | None = None
-) -> tuple[Actor, datetime] | None:
-    """Return the actor of a live token and when it was last seen: three statements."""
-    row = session.execute(
-        select(SignInSession.id, SignInSession.last_seen_at, User.id, User.name)
+def actor_of(session: Session, token: str, now: datetime) -> Actor | None:
+    """Return who holds this token, or None."""
+    found = find_signed_in(session, token, now=now)
+    return found.actor if found else None
+
+
+def find_signed_in(session: Session, token: str, *, now: datetime) -> SignedIn | None:
+    """Return who holds this token and when they were last seen, or None: two statements."""
+    rows = session.execute(
+        select(
+            SignInSession.id.label("session_id"),
+            SignInSession.last_seen_at,
+            User.id,
+            User.name,
+            User.team_id,
+            User.preferences,
+            UserRole.role,
+        )
         .join(User, User.id == SignInSession.user_id)
+        .outerjoin(UserRole, UserRole.user_id == User.id)
         .where(
             SignInSession.token_hash == token_hash(token),
-            SignInSession.ended_at.is_(None),
-            SignInSession.last_seen_at > now - IDLE,
-            SignInSession.started_at > now - LONGEST,
+            _is_live(now),
             User.deactivated_at.is_(None),
             User.can_sign_in,
         )
-    ).one_or_none()
-    if row is None:
+    ).all()
+    if not rows:
         return None
-    session_id, seen, user_id, name = row
-    actor = build_actor(session, user_id, name, now=now)
-    named = Actor(
-        id=actor.id,
-        name=actor.name,
-        roles=actor.roles,
-        team_ids=actor.team_ids,
-        teams_below=actor.teams_below,
-        session_id=session_id,
-        request_id=request_id,
-        address=address,
+    first = rows[0]
+    actor = Actor(
+        id=first.id,
+        name=first.name,
+        roles=frozenset(row.role for row in rows if row.role is not None),
+        team_ids=frozenset() if first.team_id is None else frozenset({first.team_id}),
+        teams_below=teams_below(session, first.team_id),
+        session_id=first.session_id,
+        theme=first.preferences.get("theme", "system"),
+        single_keys=first.preferences.get("single_keys", True),
     )
-    return named, seen
+    return SignedIn(actor, first.last_seen_at)
 
 
-def build_actor(session: Session, user_id: int, name: str, *, now: datetime) -> Actor:
-    """Return a person as an actor, with roles and today's teams."""
-    roles = frozenset(session.scalars(select(UserRole.role).where(UserRole.user_id == user_id)))
-    today = now.date()
-    own = (
-        select(Membership.team_id.label("id"))
-        .where(
-            Membership.user_id == user_id,
-            Membership.since <= today,
-            (Membership.until.is_(None)) | (Membership.until > today),
-        )
-        .cte("own", recursive=True)
-    )
-    below = own.union(select(Team.id).join(own, Team.parent_id == own.c.id))
-    mine = select(Membership.team_id).where(
-        Membership.user_id == user_id,
-        Membership.since <= today,
-        (Membership.until.is_(None)) | (Membership.until > today),
-    )
-    rows = session.execute(select(below.c.id, below.c.id.in_(mine)).distinct()).all()
-    return Actor(
-        id=user_id,
-        name=name,
-        roles=roles,
-        team_ids=frozenset(team for team, is_own in rows if is_own),
-        teams_below=frozenset(team for team, _ in rows),
+def teams_below(session: Session, team_id: int | None) -> frozenset[int]:
+    """Return a team and every team nested below it."""
+    if team_id is None:
+        return frozenset()
+    below = select(Team.id).where(Team.id == team_id).cte("below", recursive=True)
+    below = below.union(select(Team.id).join(below, Team.parent_id == below.c.id))  # ends on a ring too
+    return frozenset(session.scalars(select(below.c.id)))
+
+
+def _is_live(now: datetime) -> Clause:
+    return (
+        SignInSession.ended_at.is_(None)
+        & (SignInSession.last_seen_at > now - IDLE)
+        & (SignInSession.started_at > now - LONGEST)
     )
 
 
-def is_confirmed(session: Session, session_id: int | None, *, now: datetime) -> bool:
+def is_confirmed(session: Session, actor: Actor, *, now: datetime) -> bool:
     """Tell whether the person proved within the last quarter of an hour who they are."""
-    if session_id is None:
+    if actor.session_id is None:
         return False
-    at = session.scalar(select(SignInSession.confirmed_at).where(SignInSession.id == session_id))
+    at = session.scalar(select(SignInSession.confirmed_at).where(SignInSession.id == actor.session_id))
     return at is not None and now - at <= CONFIRMED
 
 
-def list_own(session: Session, user_id: int, *, now: datetime) -> list[SignInSession]:
-    """Return a person's live sessions, the newest first."""
-    return list(
-        session.scalars(
-            select(SignInSession)
-            .where(
-                SignInSession.user_id == user_id,
-                SignInSession.ended_at.is_(None),
-                SignInSession.last_seen_at > now - IDLE,
-                SignInSession.started_at > now - LONGEST,
-            )
-            .order_by(SignInSession.last_seen_at.desc())
-        )
+def list_sessions(session: Session, actor: Actor, user_id: int, *, now: datetime) -> list[SignInSession]:
+    """Return the live sessions of oneself, or for an administrator of anybody, the latest seen first."""
+    require(actor, Permission.SESSION_REVOKE, by(user_id))
+    live = select(SignInSession).where(SignInSession.user_id == user_id, _is_live(now))
+    return list(session.scalars(live.order_by(SignInSession.last_seen_at.desc(), SignInSession.id.desc())))
+
+
+def count_live(session: Session, user_ids: list[int], *, now: datetime) -> dict[int, int]:
+    """Return how many live sessions each of these people has; people without one are left out."""
+    rows = select(SignInSession.user_id, func.count()).where(
+        SignInSession.user_id.in_(user_ids), _is_live(now)
     )
+    return {user_id: number for user_id, number in session.execute(rows.group_by(SignInSession.user_id))}
+
+
+def draft_key_for(session: Session, user_id: int) -> bytes:
+    """Return the key that seals a person's drafts in the browser, making it at first need.
+
+    It outlives an expired session, so that drafts come back after signing in again, and ends with
+    ``forget_draft_key``. Needs a transaction; ``find_draft_key`` only looks.
+    """
+    made = update(User).where(User.id == user_id, User.draft_key.is_(None))
+    session.execute(made.values(draft_key=secrets.token_bytes(32)))
+    return session.execute(select(User.draft_key).where(User.id == user_id)).scalar_one() or b""
+
+
+def find_draft_key(session: Session, user_id: int) -> bytes | None:
+    """Return the key that seals a person's drafts in the browser, if there is one."""
+    return session.scalar(select(User.draft_key).where(User.id == user_id))
+
+
+def forget_draft_key(session: Session, user_id: int) -> None:
+    """Destroy the key: what a browser still keeps can never be read again."""
+    session.execute(update(User).where(User.id == user_id).values(draft_key=None))
+
+
+_BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser", "Samsung Internet"),
+    ("Firefox", "Firefox"),
+    ("HeadlessChrome", "Chrome"),
+    ("Chrome", "Chrome"),
+    ("Chromium", "Chromium"),
+    ("Safari", "Safari"),
+)
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS", "Mac"),
+    ("CrOS", "Chromebook"),
+    ("Linux", "Linux"),
+)
+
+
+def browser_words(user_agent: str) -> str:
+    """Return what a person calls the browser: "Firefox on Windows"."""
+    browser = next((words for mark, words in _BROWSERS if mark in user_agent), "A browser")
+    system = next((words for mark, words in _SYSTEMS if mark in user_agent), "")
+    return f"{browser} on {system}" if system else browser

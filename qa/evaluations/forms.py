@@ -1,0 +1,129 @@
+"""The evaluation as a plain WTForms form, built from the scorecard; and the small forms around it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wtforms import (
+    DateField,
+    Field,
+    HiddenField,
+    IntegerField,
+    RadioField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.fields import SelectChoice
+from wtforms.validators import InputRequired, Length, Optional
+from wtforms.widgets import CheckboxInput, ListWidget
+
+from qa.evaluations.merge import ANSWER, CAUSE, COMMENT, Change
+from qa.evaluations.models import COMMENT_MAX, REASON_MAX, SKIP_REASONS
+from qa.evaluations.work_page import QuestionView, SectionView
+from qa.web.forms import Form
+
+NONE_WORD = "__none"
+
+
+class ManyField(SelectMultipleField):
+    """Options as boxes to tick."""
+
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()
+
+
+class EvaluationForm(Form):
+    """What every evaluation has; questions are added by ``evaluation_form``."""
+
+    revision = IntegerField("Revision", [Optional()])
+    private_note = TextAreaField("Private note", [Optional(), Length(max=COMMENT_MAX)])
+    reason = TextAreaField("Reason", [Optional(), Length(max=REASON_MAX)])
+
+    def changes(self, sections: tuple[SectionView, ...]) -> list[Change]:
+        """Return every field as a change from what the page showed."""
+        found = []
+        for section in sections:
+            for view in section.questions:
+                given = self._answer(view)
+                found.append(Change(view.ref, ANSWER, view.answer, given))
+                found.append(Change(view.ref, COMMENT, view.comment, self[f"{view.name}-comment"].data or ""))
+                if view.causes:
+                    found.append(Change(view.ref, CAUSE, view.root_cause, self[f"{view.name}-cause"].data or ""))
+        return found
+
+    def _answer(self, view: QuestionView) -> Any:
+        data = self[view.name].data
+        if view.type == "multi":
+            if "na" in (data or []):
+                return "na"
+            kept = [one for one in data or [] if one != NONE_WORD]
+            return kept if data else None
+        return data or None
+
+
+def evaluation_form(sections: tuple[SectionView, ...]) -> type[EvaluationForm]:
+    """Return the form class of one scorecard: a field for each question, comment and cause."""
+    fields: dict[str, Field] = {}
+    for section in sections:
+        for view in section.questions:
+            fields[view.name] = _field(view)
+            fields[f"{view.name}-comment"] = TextAreaField("Comment", [Optional(), Length(max=COMMENT_MAX)])
+            causes = [SelectChoice("", "No root cause"), *(SelectChoice(ref, text) for ref, text in view.causes)]
+            fields[f"{view.name}-cause"] = SelectField("Root cause", [Optional()], choices=causes)
+    return type("ScorecardForm", (EvaluationForm,), fields)
+
+
+def _field(view: QuestionView) -> Field:
+    label = f"{view.number} {view.text}"
+    choices = [SelectChoice(option.value, option.label) for option in view.options]
+    if view.na_allowed:
+        choices.append(SelectChoice("na", "N/A"))
+    if view.type == "single":
+        return RadioField(label, [Optional()], choices=choices)
+    if view.type == "multi":
+        return ManyField(label, [Optional()], choices=[*choices, SelectChoice(NONE_WORD, "None of them")])
+    if view.type == "text":
+        return TextAreaField(label, [Optional(), Length(max=COMMENT_MAX)])
+    return StringField(label, [Optional(), Length(max=40)])
+
+
+class SkipForm(Form):
+    """Why an assignment is put aside."""
+
+    reason = RadioField(
+        "Why do you skip it?",
+        [InputRequired("Choose why you skip it.")],
+        choices=[SelectChoice(value, words) for value, words in SKIP_REASONS.items()],
+    )
+    note = TextAreaField("A word more", [Optional(), Length(max=REASON_MAX)])
+
+
+class AssignForm(Form):
+    """Who shall evaluate a conversation, with which scorecard, until when."""
+
+    agent_id = SelectField("Agent", coerce=int, validate_choice=False)
+    evaluator_id = SelectField("Evaluator", coerce=int, validate_choice=False)
+    scorecard_id = SelectField("Scorecard", coerce=int, validate_choice=False)
+    due = DateField("Due", [InputRequired("Choose a day.")])
+
+
+class AcknowledgeForm(Form):
+    """The agent's word, if there is one."""
+
+    comment = TextAreaField("Comment", [Optional(), Length(max=COMMENT_MAX)])
+
+
+class VoidForm(Form):
+    """Why an evaluation shall not count."""
+
+    reason = TextAreaField("Reason", [InputRequired("Say why it shall not count."), Length(max=REASON_MAX)])
+
+
+class TemplateForm(Form):
+    """A comment template."""
+
+    template_id = HiddenField("Template", [Optional()])
+    title = StringField("Title", [InputRequired("Type a title."), Length(max=120)])
+    text = TextAreaField("Text", [InputRequired("Type the text."), Length(max=COMMENT_MAX)])

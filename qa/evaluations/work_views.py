@@ -1,0 +1,259 @@
+"""The workspace: open a draft, save each change, read the submit sheet, submit."""
+
+from __future__ import annotations
+
+import base64
+from fractions import Fraction
+from typing import Any
+
+from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from qa.accounts.permissions import Permission as P
+from qa.accounts.sign_in_service import draft_key
+from qa.core import clock
+from qa.core.errors import Conflict, Forbidden, Invalid
+from qa.core.text import faults_in
+from qa.evaluations import draft_service as service
+from qa.evaluations import queries
+from qa.evaluations.forms import EvaluationForm, evaluation_form
+from qa.evaluations.merge import FIELDS, Change, Conflicting
+from qa.evaluations.models import Evaluation
+from qa.evaluations.result import answers_of, chosen_words, live, result_of
+from qa.evaluations.work_page import SectionView, form_view
+from qa.interactions.conversation import conversation_of
+from qa.interactions.queries import get_conversation
+from qa.scorecards.queries import ReadyForm, form_of
+from qa.scorecards.waterfall import waterfall
+from qa.web.access import claims
+from qa.web.charts.waterfall import chart
+from qa.web.context import current_actor, reading, settings, transaction
+
+bp = Blueprint("evaluations", __name__, template_folder="templates")
+
+
+@bp.get("/evaluations/<int:evaluation_id>/work")
+@claims(P.EVALUATION_EDIT)
+def work(evaluation_id: int) -> ResponseReturnValue:
+    """Show the workspace."""
+    actor = current_actor()
+    with transaction() as opened:
+        key = draft_key(opened, actor)
+    with reading() as opened:
+        page = _page_facts(opened, evaluation_id)
+    return render_template("evaluations/work.html", **page, draft_key=base64.b64encode(key).decode())
+
+
+def _page_facts(opened: Session, evaluation_id: int) -> dict[str, Any]:
+    actor = current_actor()
+    evaluation = queries.get_own_draft(opened, actor, evaluation_id)
+    found = get_conversation(opened, actor, evaluation.interaction_id)
+    ready = form_of(evaluation.version)
+    sections = form_view(ready, evaluation.answers, evaluation.pins, found.turns)
+    shown_live = _live(ready, evaluation)
+    return {
+        "evaluation": evaluation,
+        "version": evaluation.version,
+        "form_def": ready.form,
+        "sections": sections,
+        "form": _filled(sections, evaluation),
+        "live": shown_live,
+        "conversation": conversation_of(found),
+        "interaction": found,
+        "templates": queries.list_templates(opened, actor),
+        "queue": queries.list_queue(opened, actor),
+    }
+
+
+def _filled(sections: tuple[SectionView, ...], evaluation: Evaluation) -> EvaluationForm:
+    values: dict[str, Any] = {"revision": evaluation.revision, "private_note": evaluation.private_note}
+    for section in sections:
+        for view in section.questions:
+            answer = view.answer
+            values[view.name] = answer if view.type == "multi" or answer is None else str(answer)
+            values[f"{view.name}-comment"] = view.comment
+            values[f"{view.name}-cause"] = view.root_cause
+    return evaluation_form(sections)(data=values)
+
+
+def _live(ready: ReadyForm, evaluation: Evaluation) -> dict[str, Any]:
+    return live(ready, evaluation.interaction, evaluation.answers, evaluation.pins, decimals=settings().decimals)
+
+
+@bp.put("/evaluations/<int:evaluation_id>/draft")
+@claims(P.EVALUATION_EDIT)
+def autosave(evaluation_id: int) -> ResponseReturnValue:
+    """Keep changes; answer with the new revision and the live score, or with the conflicts."""
+    changes = _changes(request.get_json(silent=True))
+    with transaction() as opened:
+        saved = service.save_draft(opened, current_actor(), evaluation_id, changes, now=clock.now())
+        evaluation, ready = saved.evaluation, saved.ready
+        stored = answers_of(evaluation.answers)
+        if saved.conflicts:
+            told = [_conflict(ready, one) for one in saved.conflicts]
+            sentence = "This was changed in another place meanwhile. Nothing is lost: choose what shall stand."
+            return jsonify(error=sentence, revision=evaluation.revision, conflicts=told), 409
+        return jsonify(
+            revision=evaluation.revision,
+            live=_live(ready, evaluation),
+            answers=stored,
+            comments={row.question: row.comment for row in evaluation.answers if row.comment},
+            worked_seconds=evaluation.worked_seconds,
+        )
+
+
+def _conflict(ready: ReadyForm, one: Conflicting) -> dict[str, Any]:
+    question = ready.compiled.by_ref.get(one.question)
+    is_answer = one.field == "answer"
+    return {
+        "question": one.question,
+        "number": question.number if question else None,
+        "text": question.text if question else "Private note",
+        "field": one.field,
+        "theirs": one.theirs,
+        "yours": one.yours,
+        "theirs_words": chosen_words(ready, one.question, one.theirs) if is_answer else one.theirs or "(empty)",
+        "yours_words": chosen_words(ready, one.question, one.yours) if is_answer else one.yours or "(empty)",
+    }
+
+
+DAMAGED = "The change could not be read. Load the page again; what you typed is kept on this computer."
+
+
+def _changes(body: Any) -> service.Changes:
+    """Return a save from its JSON; every part is checked for its shape."""
+    if not isinstance(body, dict):
+        raise Invalid(DAMAGED)
+    if fault := faults_in(body):
+        raise Invalid(fault, errors=_where(body))
+    answers, pins, note = body.get("changes", []), body.get("pins", {}), body.get("private_note")
+    seconds = body.get("worked_seconds", 0)
+    shaped = isinstance(answers, list) and isinstance(pins, dict) and isinstance(seconds, int)
+    if not shaped or not all(_is_change(one) for one in answers) or not (note is None or isinstance(note, dict)):
+        raise Invalid(DAMAGED)
+    added, removed = pins.get("add", []), pins.get("remove", [])
+    if not isinstance(added, list) or not isinstance(removed, list) or not all(isinstance(p, dict) for p in added):
+        raise Invalid(DAMAGED)
+    return service.Changes(
+        answers=[Change(one["question"], one["field"], one.get("was"), one.get("value")) for one in answers],
+        pins_added=added,
+        pins_removed=[str(one) for one in removed],
+        note=None if note is None else (str(note.get("was", "")), str(note.get("value", ""))),
+        worked_seconds=seconds,
+    )
+
+
+def _is_change(one: Any) -> bool:
+    return isinstance(one, dict) and isinstance(one.get("question"), str) and one.get("field") in FIELDS
+
+
+def _where(body: dict[str, Any]) -> dict[str, str]:
+    found = {}
+    changes = body.get("changes")
+    for one in changes if isinstance(changes, list) else []:
+        if _is_change(one) and (fault := faults_in(one.get("value"))):
+            found[one["question"]] = f"This text {fault.removeprefix('The text ')}"
+    return found
+
+
+@bp.post("/evaluations/<int:evaluation_id>/work")
+@claims(P.EVALUATION_EDIT)
+def save_plain(evaluation_id: int) -> ResponseReturnValue:
+    """Keep the whole form, for browsers without scripts."""
+    with reading() as opened:
+        page = _page_facts(opened, evaluation_id)
+    sections, evaluation = page["sections"], page["evaluation"]
+    form = evaluation_form(sections)(request.form)
+    try:
+        _refuse_stale(form, evaluation)
+        note = (evaluation.private_note, str(form.private_note.data or ""))
+        changes = service.Changes(answers=form.changes(sections), note=note)
+        with transaction() as opened:
+            saved = service.save_draft(opened, current_actor(), evaluation_id, changes, now=clock.now())
+        if saved.conflicts:
+            raise Conflict(STALE)
+    except (Invalid, Conflict) as error:
+        named = getattr(error, "errors", {})
+        page |= {"form": form, "refused": error.message, "refusals": named, "draft_key": ""}
+        return render_template("evaluations/work.html", **page), error.status
+    target = ".sheet" if request.form.get("then") == "sheet" else ".work"
+    return redirect(url_for(target, evaluation_id=evaluation_id), 303)
+
+
+STALE = (
+    "This draft was changed in another tab or by another save since you opened this page. "
+    "What you typed is still here; load the page in a new tab and compare before you save again."
+)
+
+
+def _refuse_stale(form: EvaluationForm, evaluation: Evaluation) -> None:
+    if form.revision.data != evaluation.revision:
+        raise Conflict(STALE)
+
+
+@bp.get("/evaluations/<int:evaluation_id>/sheet")
+@claims(P.EVALUATION_SUBMIT)
+def sheet(evaluation_id: int) -> ResponseReturnValue:
+    """Show where each point goes, what is missing and what happens after the submit."""
+    return _sheet(evaluation_id, None)
+
+
+def _sheet(evaluation_id: int, refused: Invalid | None) -> str:
+    actor = current_actor()
+    with reading() as opened:
+        evaluation = queries.get_own_draft(opened, actor, evaluation_id)
+        found = get_conversation(opened, actor, evaluation.interaction_id)
+        following = queries.find_next(opened, actor, but=evaluation.assignment_id)
+    ready = form_of(evaluation.version)
+    result = result_of(ready, evaluation.interaction, evaluation.answers)
+    sections = form_view(ready, evaluation.answers, evaluation.pins, found.turns)
+    name = "evaluations/_sheet.html" if request.headers.get("X-Fragment") else "evaluations/sheet.html"
+    return render_template(
+        name,
+        evaluation=evaluation,
+        interaction=found,
+        version=evaluation.version,
+        form_def=ready.form,
+        live=_live(ready, evaluation),
+        questions={view.ref: view for section in sections for view in section.questions},
+        failing=_failing(ready, evaluation, sections),
+        figure=chart(waterfall(ready.compiled, result), ready.compiled.pass_mark, settings().decimals),
+        following=following,
+        refused=refused,
+    )
+
+
+def _failing(ready: ReadyForm, evaluation: Evaluation, sections: tuple[SectionView, ...]) -> list[dict[str, Any]]:
+    """Return the questions that lose points or fail, in form order, as the agent will read them."""
+    result = result_of(ready, evaluation.interaction, evaluation.answers)
+    views = {view.ref: view for section in sections for view in section.questions}
+    causes = {cause.ref for cause in result.fail_causes}
+    return [
+        {"view": views[one.ref], "words": chosen_words(ready, one.ref, views[one.ref].answer), "fails": one.ref in causes}
+        for one in result.questions
+        if one.ref in causes or (one.ratio is not None and Fraction(one.ratio) < 1)
+    ]
+
+
+@bp.post("/evaluations/<int:evaluation_id>/submit")
+@claims(P.EVALUATION_SUBMIT)
+def submit(evaluation_id: int) -> ResponseReturnValue:
+    """Submit, and go on with the next one in the queue."""
+    actor, now = current_actor(), clock.now()
+    try:
+        with transaction() as opened:
+            service.submit_evaluation(opened, actor, evaluation_id, now=now)
+    except Invalid as error:
+        return _sheet(evaluation_id, error), 422
+    with reading() as opened:
+        following = queries.find_next(opened, actor)
+    flash("Submitted.", "success")
+    if following is None or request.form.get("then") == "queue":
+        return redirect(url_for(".queue"), 303)
+    try:
+        with transaction() as opened:
+            draft = service.start_evaluation(opened, actor, following.id, now=now)
+    except (Conflict, Forbidden):
+        return redirect(url_for(".queue"), 303)
+    return redirect(url_for(".work", evaluation_id=draft.id), 303)
