@@ -162,7 +162,7 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
     return Settings(values=values, source=source)
 
 
-NOT_SETTINGS = {"QA_CONFIG", "QA_CHROMIUM", "QA_TORTURE", "QA_UPDATE_GOLDEN"}
+NOT_SETTINGS = {"QA_CONFIG", "QA_PARENT", "QA_CHROMIUM", "QA_TORTURE", "QA_UPDATE_GOLDEN"}
 """Variables that belong to commands and tests, not to the site."""
 
 

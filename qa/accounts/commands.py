@@ -30,11 +30,20 @@ def group() -> None:
 @group.command()
 @click.option("--name", required=True, help="As colleagues know the person.")
 @click.option("--email", required=True, help="The address to sign in with.")
-@click.option("--role", "roles", required=True, multiple=True, type=ROLES, help="Give it several times for several roles.")
+@click.option(
+    "--role",
+    "roles",
+    required=True,
+    multiple=True,
+    type=ROLES,
+    help="Give it several times for several roles.",
+)
 @click.option("--team", default=None, help="The name of an existing team.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def add(path: str | None, name: str, email: str, roles: tuple[str, ...], team: str | None, as_json: bool) -> None:
+def add(
+    path: str | None, name: str, email: str, roles: tuple[str, ...], team: str | None, as_json: bool
+) -> None:
     """Add a person and print a one-time link to choose a password. It works for a day."""
     settings = config.load(Path(path) if path else None)
     database = Database(settings.database)

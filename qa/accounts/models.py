@@ -153,6 +153,18 @@ class SignInSession(Base):
 
     user: Mapped[User] = relationship(lazy="raise")
 
+    @property
+    def scope(self) -> Scope:
+        """About and by the person who signed in."""
+        return own_scope(self.user_id)
+
+    @classmethod
+    def scope_columns(cls) -> ScopeColumns:
+        """The same as SQL."""
+        return ScopeColumns(
+            about=lambda user_id: cls.user_id == user_id, by=lambda user_id: cls.user_id == user_id
+        )
+
 
 class SignInAttempt(Base):
     """A try to sign in that has not (yet) succeeded, counted per account, address and known browser.
@@ -197,6 +209,12 @@ class OnceKey(Base):
     body_hash: Mapped[str] = mapped_column(String(64))
     location: Mapped[str | None] = mapped_column(String(2000))
     taken_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+def own_scope(user_id: int | None) -> Scope:
+    """Return the scope of what is a person's very own, whatever their role: sessions, preferences."""
+    mine = frozenset() if user_id is None else frozenset({user_id})
+    return Scope(agent_ids=mine, author_ids=mine)
 
 
 def people_in(team_ids: frozenset[int]) -> Select[int]:

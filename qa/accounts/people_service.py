@@ -1,4 +1,4 @@
-"""What can be done with people: bring in, name, give roles and teams, let go.
+"""What can be done with people: bring in, name, give roles and teams, let go and take back.
 
 Nobody changes their own role, team or standing.
 """
@@ -6,24 +6,31 @@ Nobody changes their own role, team or standing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from qa.accounts import sessions
-from qa.accounts.models import EMAIL_MAX, Membership, Team, User, UserRole
-from qa.accounts.permissions import PEOPLE, ROLE_WORDS, Role
-from qa.accounts.permissions import Permission as P
-from qa.accounts.policy import require
-from qa.accounts.queries import find_by_email, get_person, get_team
+from qa.accounts.models import EMAIL_MAX, NAME_MAX, Membership, Team, User, UserRole, own_scope
+from qa.accounts.permissions import PEOPLE, ROLE_WORDS, Permission, Role
+from qa.accounts.policy import REFUSALS, require
+from qa.accounts.queries import get_person, get_team
+from qa.accounts.sign_in_service import end_links
 from qa.core import audit
-from qa.core.actor import Actor, Scope, by
+from qa.core.actor import SYSTEM, Actor, Scope
 from qa.core.errors import Conflict, Forbidden, Invalid
-from qa.core.text import checked, checked_name, folded
+from qa.core.text import checked, checked_name, folded, sort_key
 
-_EMAIL = re.compile(r"^[^@\s<>\"'(),;:]+@[^@\s<>\"'(),;:]+\.[^@\s<>\"'(),;:.]+$|^[^@\s]+@localhost$")
+THEMES = ("system", "light", "dark")
+MOVE_BACK = timedelta(days=366)
+MOVE_AHEAD = timedelta(days=366)
+TAKEN = "Somebody has this address already. Search the list of people for it."
+
+_EMAIL = re.compile(r"[^@\s<>\"'(),;:\[\]\\]+@([^@\s<>\"'(),;:\[\]\\.]+\.)+[^@\s<>\"'(),;:\[\]\\.]{2,}")
 
 
 def create_person(
@@ -34,168 +41,225 @@ def create_person(
     email: str,
     roles: Iterable[str],
     team_id: int | None,
+    today: date,
     now: datetime,
     is_demo: bool = False,
 ) -> User:
-    """Add a person; they choose a password by a one-time link.
+    """Add a person; they choose a password by a one-time link. ``today`` is the site's day.
 
-    Raises ``Invalid`` with the field, ``Conflict`` when the address is taken.
+    Raises ``Invalid`` with the field for what cannot be taken.
     """
-    require(actor, P.USER_CREATE, Scope())
-    name = checked_name(name, field="name", label="The name")
-    email = checked_email(email)
-    if find_by_email(session, email) is not None:
-        raise Invalid("Somebody has this address already. Search the list of people for it.", field="email")
+    require(actor, Permission.USER_CREATE, Scope())
+    name, email = checked_person_name(name), checked_email(email)
     user = User(
         name=name,
+        name_key=_name_key(name),
         email=email,
         email_folded=folded(email),
         created_at=now,
         preferences={},
         is_demo=is_demo,
         roles=[UserRole(role=role) for role in checked_roles(roles)],
+        memberships=[],
     )
     session.add(user)
-    session.flush()
+    _flush_address(session)
     if team_id is not None:
-        _join(session, user, get_team(session, actor, team_id), now.date())
-    after = {"roles": sorted(role.role for role in user.roles), "team_id": team_id}
+        team = _open_team(session, actor, team_id)
+        user.memberships.append(Membership(user_id=user.id, team_id=team.id, since=today))
+        user.team_id = team.id
+    after = {
+        "name": name,
+        "email": email,
+        "roles": sorted(role.role for role in user.roles),
+        "team_id": team_id,
+    }
     audit.record(session, actor, "user:create", "user", user.id, after=after, now=now)
     return user
 
 
+def checked_person_name(name: str) -> str:
+    """Return a name that can be shown anywhere, or raise ``Invalid``."""
+    return checked_name(name, field="name", label="The name", limit=NAME_MAX)
+
+
 def checked_email(email: str) -> str:
     """Return an address that mail can reach, or raise ``Invalid``."""
-    email = checked(email.strip(), field="email", label="The e-mail address", limit=EMAIL_MAX, multiline=False)
-    if not _EMAIL.match(email):
+    email = checked_name(email, field="email", label="The e-mail address", limit=EMAIL_MAX)
+    if not _EMAIL.fullmatch(email) or len(folded(email)) > EMAIL_MAX * 2:
         raise Invalid("This is no e-mail address. It looks like name@example.org.", field="email")
     return email
 
 
 def checked_roles(roles: Iterable[str]) -> list[str]:
-    """Return the roles, each once, or raise ``Invalid``."""
+    """Return the roles, each once and sorted, or raise ``Invalid``."""
     found = sorted(set(roles))
-    known = {role.value for role in PEOPLE}
+    known = sorted(role.value for role in PEOPLE)
     if unknown := [role for role in found if role not in known]:
-        raise Invalid(f"There is no role {unknown[0]!r}; known are {', '.join(sorted(known))}.", field="roles")
+        raise Invalid(f"There is no role “{unknown[0]}”. Choose among {', '.join(known)}.", field="roles")
     if not found:
         raise Invalid("Choose at least one role.", field="roles")
     return found
 
 
-def rename_person(session: Session, actor: Actor, user_id: int, *, name: str, email: str, now: datetime) -> None:
+def update_profile(
+    session: Session, actor: Actor, user_id: int, *, name: str, email: str, now: datetime
+) -> None:
     """Change a person's name or address."""
     user = get_person(session, actor, user_id)
-    require(actor, P.USER_CREATE, user.scope)
-    name, email = checked_name(name, field="name", label="The name"), checked_email(email)
-    other = find_by_email(session, email)
-    if other is not None and other.id != user.id:
-        raise Invalid("Somebody else has this address already.", field="email")
-    user.name, user.email, user.email_folded = name, email, folded(email)
-    audit.record(session, actor, "user:rename", "user", user_id, now=now)
+    require(actor, Permission.USER_CREATE, user.scope)
+    before = {"name": user.name, "email": user.email}
+    after = {"name": checked_person_name(name), "email": checked_email(email)}
+    if after == before:
+        return
+    user.name, user.name_key = after["name"], _name_key(after["name"])
+    user.email, user.email_folded = after["email"], folded(after["email"])
+    _flush_address(session)
+    audit.record(session, actor, "user:rename", "user", user_id, before=before, after=after, now=now)
 
 
 def set_roles(session: Session, actor: Actor, user_id: int, *, roles: Iterable[str], now: datetime) -> None:
     """Give a person exactly these roles; every session of theirs ends."""
     user = get_person(session, actor, user_id)
-    _not_oneself(actor, user, P.USER_SET_ROLE)
+    _require_of_another(actor, user, Permission.USER_SET_ROLE)
     wanted = checked_roles(roles)
     before = sorted(role.role for role in user.roles)
     if wanted == before:
         return
-    user.roles = [role for role in user.roles if role.role in wanted] + [
-        UserRole(role=role) for role in wanted if role not in before
-    ]
+    kept = [role for role in user.roles if role.role in wanted]
+    user.roles = [*kept, *(UserRole(role=role) for role in wanted if role not in before)]
     sessions.end_all(session, user.id, now=now)
-    audit.record(
-        session, actor, "user:set_role", "user", user_id, before={"roles": before}, after={"roles": wanted}, now=now
-    )
+    change = {"before": {"roles": before}, "after": {"roles": wanted}}
+    audit.record(session, actor, "user:set_role", "user", user_id, now=now, **change)
 
 
 def set_team(
-    session: Session, actor: Actor, user_id: int, *, team_id: int | None, since: date, now: datetime
+    session: Session,
+    actor: Actor,
+    user_id: int,
+    *,
+    team_id: int | None,
+    since: date,
+    today: date,
+    now: datetime,
 ) -> None:
-    """Move a person into a team from a day on; the former membership ends that day and is kept."""
+    """Move a person into a team, or out of all, from a day on. ``today`` is the site's day.
+
+    The former membership ends that day and is kept; a later move that was entered ahead is dropped.
+    """
     user = get_person(session, actor, user_id)
-    _not_oneself(actor, user, P.USER_SET_TEAM)
-    team = None if team_id is None else get_team(session, actor, team_id)
-    if team is not None and team.closed_at is not None:
-        raise Invalid("This team is closed. Choose an open one.", field="team_id")
-    before = user.team_id
-    for membership in user.memberships:
-        if membership.until is None or membership.until > since:
-            membership.until = max(since, membership.since)
+    _require_of_another(actor, user, Permission.USER_SET_TEAM)
+    team = None if team_id is None else _open_team(session, actor, team_id)
     if team is not None:
-        session.flush()
-        _join(session, user, team, since)
-    if since <= now.date():
-        user.team_id = team_id
-    values = {"before": {"team_id": before}, "after": {"team_id": team_id, "since": since.isoformat()}}
-    audit.record(session, actor, "user:set_team", "user", user_id, now=now, **values)
+        require(actor, Permission.USER_SET_TEAM, team.scope)
+    if not today - MOVE_BACK <= since <= today + MOVE_AHEAD:
+        raise Invalid("Choose a day at most a year back or ahead.", field="since")
+    before = {"team_id": user.team_id}
+    _end_memberships(user, since)
+    if team is not None:
+        _join(user, team.id, since)
+    user.team_id = team_on(user.memberships, today)
+    after = {"team_id": team_id, "since": since.isoformat()}
+    audit.record(session, actor, "user:set_team", "user", user_id, before=before, after=after, now=now)
 
 
-def _join(session: Session, user: User, team: Team, since: date) -> None:
-    earlier = session.scalar(
-        select(Membership).where(
-            Membership.user_id == user.id, Membership.team_id == team.id, Membership.since == since
-        )
-    )
-    if earlier is not None:
-        earlier.until = None
-    else:
-        session.add(Membership(user_id=user.id, team_id=team.id, since=since))
-    user.team_id = team.id
+def _end_memberships(user: User, day: date) -> None:
+    for membership in user.memberships:
+        if membership.until is None or membership.until > day:
+            membership.until = max(day, membership.since)
 
 
-def apply_due_memberships(session: Session, actor: Actor, *, now: datetime) -> int:
-    """Bring ``User.team_id`` up to today, for moves that were entered ahead; return how many changed."""
-    require(actor, P.USER_SET_TEAM, Scope())
-    today = now.date()
-    current = (
-        select(Membership.user_id, Membership.team_id)
-        .where(Membership.since <= today, or_(Membership.until.is_(None), Membership.until > today))
-        .order_by(Membership.since)
-    )
-    wanted = {user_id: team_id for user_id, team_id in session.execute(current)}
+def _join(user: User, team_id: int, since: date) -> None:
+    for membership in user.memberships:
+        if membership.team_id != team_id:
+            continue
+        if since in (membership.since, membership.until):
+            membership.until = None  # the same team goes on
+            return
+    user.memberships.append(Membership(user_id=user.id, team_id=team_id, since=since))
+
+
+def team_on(memberships: Iterable[Membership], day: date) -> int | None:
+    """Return the team these memberships say a person is in on a day."""
+    on_day = [m for m in memberships if m.since <= day and (m.until is None or m.until > day)]
+    return max(on_day, key=lambda m: m.since).team_id if on_day else None
+
+
+def apply_due_moves(session: Session, actor: Actor, *, today: date) -> int:
+    """Bring ``User.team_id`` up to the site's day, for moves entered ahead; return how many changed."""
+    require(actor, Permission.USER_SET_TEAM, Scope())
+    by_person: dict[int, list[Membership]] = {}
+    for membership in session.scalars(select(Membership)):
+        by_person.setdefault(membership.user_id, []).append(membership)
+    now_in = {row.id: row.team_id for row in session.execute(select(User.id, User.team_id))}
     changed = 0
-    for user in session.scalars(select(User).where(User.id.in_(select(Membership.user_id)))):
-        if user.team_id != wanted.get(user.id):
-            user.team_id = wanted.get(user.id)
+    for user_id, memberships in by_person.items():
+        team_id = team_on(memberships, today)
+        if now_in[user_id] != team_id:
+            session.execute(update(User).where(User.id == user_id).values(team_id=team_id))
             changed += 1
     return changed
 
 
 def deactivate(session: Session, actor: Actor, user_id: int, *, now: datetime) -> None:
-    """Close an account; its sessions end at once, what the person did stays."""
+    """Close an account: sessions, links and local drafts end at once; what the person did stays."""
     user = get_person(session, actor, user_id)
-    _not_oneself(actor, user, P.USER_DEACTIVATE)
+    _require_of_another(actor, user, Permission.USER_DEACTIVATE)
     if user.deactivated_at is not None:
         raise Conflict("This account is closed already.")
     user.deactivated_at = now
     sessions.end_all(session, user.id, now=now)
+    sessions.forget_draft_key(session, user.id)
+    end_links(session, user.id, now=now)
     audit.record(session, actor, "user:deactivate", "user", user_id, now=now)
 
 
 def reactivate(session: Session, actor: Actor, user_id: int, *, now: datetime) -> None:
     """Open a closed account again."""
     user = get_person(session, actor, user_id)
-    _not_oneself(actor, user, P.USER_DEACTIVATE)
+    _require_of_another(actor, user, Permission.USER_DEACTIVATE)
+    if user.deactivated_at is None:
+        raise Conflict("This account is open already.")
     user.deactivated_at = None
     audit.record(session, actor, "user:reactivate", "user", user_id, now=now)
 
 
-def set_preferences(session: Session, actor: Actor, *, keys_off: bool, now: datetime) -> None:
-    """Keep how this person likes to work: single-letter keys on or off."""
-    require(actor, P.SESSION_REVOKE, by(actor.id))
-    session.execute(update(User).where(User.id == actor.id).values(preferences={"keys_off": keys_off}))
+def set_preferences(session: Session, actor: Actor, *, single_keys: bool, theme: str, now: datetime) -> None:
+    """Keep how this person likes pages to be: single-letter keys, light or dark."""
+    require(actor, Permission.SESSION_REVOKE, own_scope(actor.id))
+    if theme not in THEMES:
+        raise Invalid("Choose light, dark, or as the computer has it.", field="theme")
+    kept: Mapping[str, Any] = session.scalar(select(User.preferences).where(User.id == actor.id)) or {}
+    chosen = {**kept, "single_keys": single_keys, "theme": theme}
+    session.execute(update(User).where(User.id == actor.id).values(preferences=chosen))
+    audit.record(session, actor, "user:preferences", "user", actor.id, now=now)
 
 
-def _not_oneself(actor: Actor, user: User, permission: P) -> None:
-    if actor.id == user.id:
-        raise Forbidden("Nobody changes their own role, team or standing; another administrator may.")
+def role_words(user: User) -> list[str]:
+    """Return a person's roles as people read them, in the order of the table of roles."""
+    held = {role.role for role in user.roles}
+    return [ROLE_WORDS[role] for role in PEOPLE if role in held]
+
+
+def _open_team(session: Session, actor: Actor, team_id: int) -> Team:
+    team = get_team(session, actor, team_id)
+    if team.closed_at is not None:
+        raise Invalid("This team is closed. Choose an open one.", field="team_id")
+    return team
+
+
+def _require_of_another(actor: Actor, user: User, permission: Permission) -> None:
+    if actor.id == user.id and actor is not SYSTEM:
+        raise Forbidden(REFUSALS.get(permission, "Nobody changes their own role, team or standing."))
     require(actor, permission, user.scope)
 
 
-def role_words(user: User) -> str:
-    """Return a person's roles as people read them."""
-    return ", ".join(ROLE_WORDS[Role(role.role)] for role in sorted(user.roles, key=lambda r: r.role))
+def _name_key(name: str) -> str:
+    return sort_key(name)[: NAME_MAX * 4]
+
+
+def _flush_address(session: Session) -> None:
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise Invalid(TAKEN, field="email") from error

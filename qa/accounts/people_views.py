@@ -36,7 +36,12 @@ def people() -> ResponseReturnValue:
         teams = queries.list_teams(opened, current_actor())
     roles = [(role.value, ROLE_WORDS[role]) for role in PEOPLE]
     return render_template(
-        "accounts/people.html", page=page, wanted=wanted, teams=teams, roles=roles, role_words=people_of.role_words
+        "accounts/people.html",
+        page=page,
+        wanted=wanted,
+        teams=teams,
+        roles=roles,
+        role_words=people_of.role_words,
     )
 
 
@@ -170,7 +175,11 @@ def new_team() -> ResponseReturnValue:
         try:
             with transaction() as opened:
                 teams_service.create_team(
-                    opened, current_actor(), name=str(form.name.data), parent_id=form.parent_id.data, now=clock.now()
+                    opened,
+                    current_actor(),
+                    name=str(form.name.data),
+                    parent_id=form.parent_id.data,
+                    now=clock.now(),
                 )
         except Invalid as error:
             form.take(error)
@@ -206,7 +215,9 @@ def team(team_id: int) -> ResponseReturnValue:
         else:
             flash("Saved.", "success")
             return redirect(url_for(".teams"), 303)
-    return render_template("accounts/team.html", team=found, form=form), 422 if request.method == "POST" else 200
+    return render_template(
+        "accounts/team.html", team=found, form=form
+    ), 422 if request.method == "POST" else 200
 
 
 @bp.post("/teams/<int:team_id>/close")

@@ -16,10 +16,10 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from qa.accounts.models import SignInSession, Team, User, UserRole
+from qa.accounts.models import SignInSession, Team, User, UserRole, own_scope
 from qa.accounts.permissions import Permission
 from qa.accounts.policy import require
-from qa.core.actor import Actor, by
+from qa.core.actor import Actor
 from qa.core.audit import shortened
 from qa.core.db import Clause, Database
 from qa.core.errors import Unavailable
@@ -176,7 +176,7 @@ def is_confirmed(session: Session, actor: Actor, *, now: datetime) -> bool:
 
 def list_sessions(session: Session, actor: Actor, user_id: int, *, now: datetime) -> list[SignInSession]:
     """Return the live sessions of oneself, or for an administrator of anybody, the latest seen first."""
-    require(actor, Permission.SESSION_REVOKE, by(user_id))
+    require(actor, Permission.SESSION_REVOKE, own_scope(user_id))
     live = select(SignInSession).where(SignInSession.user_id == user_id, _is_live(now))
     return list(session.scalars(live.order_by(SignInSession.last_seen_at.desc(), SignInSession.id.desc())))
 

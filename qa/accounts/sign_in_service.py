@@ -16,13 +16,13 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from qa.accounts import passwords, sessions, throttle
-from qa.accounts.models import SignInLink, SignInSession, User, UserRole
+from qa.accounts.models import SignInLink, SignInSession, User, UserRole, own_scope
 from qa.accounts.permissions import Permission
-from qa.accounts.policy import require
+from qa.accounts.policy import require, visible
 from qa.accounts.queries import get_person
 from qa.accounts.throttle import Door, door_of
 from qa.core import audit
-from qa.core.actor import Actor, by
+from qa.core.actor import Actor
 from qa.core.errors import Conflict, Invalid, NotFound, TooMany
 from qa.core.text import fault_of, folded
 
@@ -63,7 +63,7 @@ def begin_sign_in(session: Session, *, email: str, door: Door, now: datetime) ->
 
 def begin_own(session: Session, actor: Actor, *, now: datetime) -> Try:
     """Count a signed-in person's try to give their own password; strangers' tries do not slow it."""
-    require(actor, Permission.SESSION_REVOKE, by(actor.id))
+    require(actor, Permission.SESSION_REVOKE, own_scope(actor.id))
     user = _me(session, actor)
     door = door_of(user.email, actor.address or "", f"signed in: {user.id}")
     throttle.begin(session, door, now=now)
@@ -88,10 +88,11 @@ def complete_sign_in(
     """
     user = session.get(User, proof.user_id, with_for_update=True) if proof.user_id else None
     roles = session.scalars(select(UserRole.role).where(UserRole.user_id == proof.user_id))
-    actor = Actor(id=user.id if user else None, name="", roles=frozenset(roles), address=address)
     if user is None or not _still_holds(user, proof):
-        audit.record(session, actor, "session:refuse", "user", actor.id or "unknown", now=now)
+        stranger = Actor(id=None, name="", roles=frozenset(), address=address)
+        audit.record(session, stranger, "session:refuse", "user", proof.user_id or "unknown", now=now)
         return None
+    actor = Actor(id=user.id, name=user.name, roles=frozenset(roles), address=address)
     _not_too_often(session, user.id, now)
     if proof.renewed_hash:
         user.password_hash = proof.renewed_hash
@@ -111,12 +112,14 @@ def _still_holds(user: User, proof: Proof) -> bool:
 def _not_too_often(session: Session, user_id: int, now: datetime) -> None:
     recent = (SignInSession.user_id == user_id, SignInSession.started_at > now - timedelta(minutes=1))
     if (session.scalar(select(func.count()).where(*recent)) or 0) >= SIGN_INS_A_MINUTE:
-        raise TooMany("You signed in many times within a minute. Wait a minute, then try again.", retry_after=60)
+        raise TooMany(
+            "You signed in many times within a minute. Wait a minute, then try again.", retry_after=60
+        )
 
 
 def sign_out(session: Session, actor: Actor, *, now: datetime) -> None:
     """End this session and destroy the key of the drafts kept in the browser."""
-    require(actor, Permission.SESSION_REVOKE, by(actor.id))
+    require(actor, Permission.SESSION_REVOKE, own_scope(actor.id))
     if actor.id is None:
         return
     if actor.session_id is not None:
@@ -127,32 +130,25 @@ def sign_out(session: Session, actor: Actor, *, now: datetime) -> None:
 
 def revoke_session(session: Session, actor: Actor, session_id: int, *, now: datetime) -> None:
     """End one of the person's own sessions, or anybody's for an administrator."""
-    owner = session.scalar(select(SignInSession.user_id).where(SignInSession.id == session_id))
-    if owner is None or not _may_see(session, actor, owner):
-        raise NotFound("There is no such session.")
-    require(actor, Permission.SESSION_REVOKE, by(owner))
+    theirs = visible(actor, Permission.SESSION_REVOKE, SignInSession.scope_columns())
+    found = session.scalar(select(SignInSession).where(SignInSession.id == session_id, theirs))
+    if found is None:
+        raise NotFound("There is no such session, or it is not yours to end.")
     sessions.end(session, session_id, now=now)
-    audit.record(session, actor, "session:revoke", "session", session_id, after={"user_id": owner}, now=now)
-
-
-def _may_see(session: Session, actor: Actor, user_id: int) -> bool:
-    try:
-        sessions.list_sessions(session, actor, user_id, now=datetime.max)
-    except Forbidden:
-        return False
-    return True
+    after = {"user_id": found.user_id}
+    audit.record(session, actor, "session:revoke", "session", session_id, after=after, now=now)
 
 
 def revoke_all_sessions(session: Session, actor: Actor, user_id: int, *, now: datetime) -> None:
     """Sign a person out everywhere; oneself everywhere else."""
-    require(actor, Permission.SESSION_REVOKE, by(user_id))
+    require(actor, Permission.SESSION_REVOKE, own_scope(user_id))
     sessions.end_all(session, user_id, now=now, but=actor.session_id if user_id == actor.id else None)
     audit.record(session, actor, "session:revoke_all", "user", user_id, now=now)
 
 
 def confirm_identity(session: Session, actor: Actor, proof: Proof, *, now: datetime) -> bool:
     """Mark this session as confirmed when the password fitted."""
-    require(actor, Permission.SESSION_REVOKE, by(actor.id))
+    require(actor, Permission.SESSION_REVOKE, own_scope(actor.id))
     if not _still_holds(_me(session, actor), proof):
         return False
     throttle.forgive(session, proof.door)
@@ -222,7 +218,7 @@ def change_password(
     session: Session, actor: Actor, proof: Proof, *, new: str, words: Iterable[str], now: datetime
 ) -> None:
     """Change one's own password after proof of the present one; all other sessions end."""
-    require(actor, Permission.SESSION_REVOKE, by(actor.id))
+    require(actor, Permission.SESSION_REVOKE, own_scope(actor.id))
     user = _me(session, actor)
     if not _still_holds(user, proof):
         raise Invalid("That is not your present password.", field="old")

@@ -1,0 +1,253 @@
+"""Reading what was judged: the agent's page and everybody's, with the acts that follow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from qa.accounts.permissions import Permission as P
+from qa.accounts.policy import allowed
+from qa.core import clock
+from qa.core.errors import Conflict, Invalid, NotFound
+from qa.evaluations import life_service as service
+from qa.evaluations import queries, templates_service
+from qa.evaluations.forms import AcknowledgeForm, TemplateForm, VoidForm, evaluation_form
+from qa.evaluations.models import Evaluation
+from qa.evaluations.result import answers_of, chosen_words, result_of, section_points
+from qa.evaluations.words import read_rows, verdict
+from qa.evaluations.work_page import form_view, pin_view
+from qa.evaluations.work_views import bp
+from qa.interactions.conversation import conversation_of
+from qa.scorecards.queries import form_of
+from qa.scorecards.scoring import SectionResult
+from qa.scorecards.waterfall import waterfall
+from qa.web.access import claims, signed_in
+from qa.web.charts.waterfall import chart
+from qa.web.context import current_actor, reading, settings, transaction
+
+
+@bp.get("/evaluations")
+@claims(P.EVALUATION_READ)
+def index() -> ResponseReturnValue:
+    """List evaluations."""
+    asked = request.args
+    wanted = queries.EvaluationFilter(
+        state=asked.get("state", "") if asked.get("state") in {"submitted", "released", "acknowledged", "voided"} else "",
+        outcome=asked.get("outcome", "") if asked.get("outcome") in {"pass", "fail", "not_scored"} else "",
+        scorecard_id=int(asked["scorecard"]) if asked.get("scorecard", "").isdigit() else None,
+        agent_id=int(asked["agent"]) if asked.get("agent", "").isdigit() else None,
+    )
+    with reading() as opened:
+        page = queries.list_evaluations(opened, current_actor(), wanted, after=asked.get("after"))
+    return render_template("evaluations/index.html", page=page, wanted=wanted)
+
+
+@bp.get("/evaluations/<int:evaluation_id>")
+@claims(P.EVALUATION_READ)
+def show(evaluation_id: int) -> ResponseReturnValue:
+    """Show one submitted evaluation; one's own draft opens in the workspace."""
+    return _show(evaluation_id, AcknowledgeForm())
+
+
+def _show(evaluation_id: int, form: AcknowledgeForm) -> ResponseReturnValue:
+    actor = current_actor()
+    with reading() as opened:
+        draft = queries.get_evaluation(opened, actor, evaluation_id)
+        if draft.submitted_at is None:
+            return redirect(url_for(".work", evaluation_id=evaluation_id), 303)
+        evaluation = queries.get_for_reading(opened, actor, evaluation_id)
+    return render_template("evaluations/show.html", form=form, **_facts(evaluation))
+
+
+def _facts(evaluation: Evaluation) -> dict[str, Any]:
+    actor, decimals = current_actor(), settings().decimals
+    ready = form_of(evaluation.version)
+    turns = {turn.id: turn for turn in evaluation.interaction.turns}
+    pins: dict[str, list[Any]] = {}
+    for pin in evaluation.pins:
+        pins.setdefault(pin.question, []).append(pin_view(pin, turns))
+    parts = [SectionResult(**part) for part in (evaluation.breakdown or {}).get("sections", [])]
+    result = result_of(ready, evaluation.interaction, evaluation.answers)
+    scope = evaluation.scope
+    may = {
+        name: allowed(actor, permission, scope)
+        for name, permission in {
+            "acknowledge": P.EVALUATION_ACKNOWLEDGE,
+            "revise": P.EVALUATION_REVISE,
+            "release": P.EVALUATION_RELEASE,
+            "void": P.EVALUATION_VOID,
+        }.items()
+    }
+    return {
+        "evaluation": evaluation,
+        "interaction": evaluation.interaction,
+        "conversation": conversation_of(evaluation.interaction),
+        "form_def": ready.form,
+        "compiled": ready.compiled,
+        "rows": read_rows(ready, evaluation, decimals),
+        "section_points": {part.ref: section_points(part, decimals) for part in parts},
+        "verdict": verdict(ready, evaluation, decimals),
+        "pins": pins,
+        "comments": {row.question: row.comment for row in evaluation.answers if row.comment},
+        "causes": _causes(evaluation, {cause.ref: cause.text for cause in ready.form.root_causes}),
+        "figure": chart(waterfall(ready.compiled, result), ready.compiled.pass_mark, decimals),
+        "mine": actor.id == evaluation.agent_id,
+        "may": may,
+    }
+
+
+def _causes(evaluation: Evaluation, words: dict[str, str]) -> dict[str, str]:
+    return {row.question: words.get(row.root_cause, "") for row in evaluation.answers if row.root_cause}
+
+
+@bp.post("/evaluations/<int:evaluation_id>/acknowledge")
+@claims(P.EVALUATION_ACKNOWLEDGE)
+def acknowledge(evaluation_id: int) -> ResponseReturnValue:
+    """Keep that the agent has read it."""
+    form = AcknowledgeForm(request.form)
+    if form.validate():
+        try:
+            with transaction() as opened:
+                service.acknowledge(
+                    opened, current_actor(), evaluation_id, comment=form.comment.data or "", now=clock.now()
+                )
+        except Invalid as error:
+            form.take(error)
+        else:
+            flash("Thank you. Your evaluator and your lead see that you have read it.", "success")
+            return redirect(url_for(".show", evaluation_id=evaluation_id), 303)
+    page = _show(evaluation_id, form)
+    return (page, 422) if isinstance(page, str) else page
+
+
+@bp.post("/evaluations/<int:evaluation_id>/release")
+@claims(P.EVALUATION_RELEASE)
+def release(evaluation_id: int) -> ResponseReturnValue:
+    """Let the agent read it now."""
+    with transaction() as opened:
+        service.release(opened, current_actor(), evaluation_id, now=clock.now())
+    flash("Released. The agent may read it now.", "success")
+    return redirect(url_for(".show", evaluation_id=evaluation_id), 303)
+
+
+@bp.route("/evaluations/<int:evaluation_id>/revise", methods=["GET", "POST"])
+@claims(P.EVALUATION_REVISE)
+def revise(evaluation_id: int) -> ResponseReturnValue:
+    """Change a submitted evaluation, with a reason."""
+    with reading() as opened:
+        evaluation = queries.get_for_reading(opened, current_actor(), evaluation_id)
+    ready = form_of(evaluation.version)
+    sections = form_view(ready, evaluation.answers, evaluation.pins, evaluation.interaction.turns)
+    values: dict[str, Any] = {"revision": evaluation.number}
+    for view in (view for section in sections for view in section.questions):
+        values[view.name] = view.answer if view.type == "multi" or view.answer is None else str(view.answer)
+        values |= {f"{view.name}-comment": view.comment, f"{view.name}-cause": view.root_cause}
+    form = evaluation_form(sections)(request.form if request.method == "POST" else None, data=values)
+    refused = None
+    if request.method == "POST":
+        try:
+            with transaction() as opened:
+                service.revise(
+                    opened,
+                    current_actor(),
+                    evaluation_id,
+                    changes=form.changes(sections),
+                    reason=form.reason.data or "",
+                    seen_number=form.revision.data or 0,
+                    now=clock.now(),
+                )
+        except (Invalid, Conflict) as error:
+            refused = error
+        else:
+            flash("Revised. The former version stays readable; the agent is asked to read it again.", "success")
+            return redirect(url_for(".show", evaluation_id=evaluation_id), 303)
+    page = {"evaluation": evaluation, "sections": sections, "form": form, "refused": refused, "form_def": ready.form}
+    answer = render_template("evaluations/revise.html", **page)
+    return answer, refused.status if refused else 200
+
+
+@bp.get("/evaluations/<int:evaluation_id>/revisions/<int:number>")
+@claims(P.EVALUATION_READ)
+def revision(evaluation_id: int, number: int) -> ResponseReturnValue:
+    """Show what an evaluation said before a revision, beside what the next one says."""
+    with reading() as opened:
+        evaluation = queries.get_for_reading(opened, current_actor(), evaluation_id)
+    by_number = {one.number: one for one in evaluation.revisions}
+    former = by_number.get(number)
+    if former is None:
+        raise NotFound("There is no such revision.")
+    following = by_number[number + 1].snapshot if number + 1 in by_number else service.snapshot(evaluation)
+    ready = form_of(evaluation.version)
+    changed = [
+        {
+            "question": question,
+            "before": chosen_words(ready, question.ref, former.snapshot["answers"].get(question.ref)),
+            "after": chosen_words(ready, question.ref, following["answers"].get(question.ref)),
+            "comment_before": former.snapshot["comments"].get(question.ref, ""),
+            "comment_after": following["comments"].get(question.ref, ""),
+        }
+        for question in ready.compiled.questions
+        if former.snapshot["answers"].get(question.ref) != following["answers"].get(question.ref)
+        or former.snapshot["comments"].get(question.ref) != following["comments"].get(question.ref)
+    ]
+    page = {"evaluation": evaluation, "former": former, "following": following, "changed": changed}
+    return render_template("evaluations/revision.html", **page, pass_mark=ready.compiled.pass_mark)
+
+
+@bp.route("/evaluations/<int:evaluation_id>/void", methods=["GET", "POST"])
+@claims(P.EVALUATION_VOID)
+def void(evaluation_id: int) -> ResponseReturnValue:
+    """Take an evaluation out of everything that counts, with a reason."""
+    form = VoidForm(request.form)
+    with reading() as opened:
+        evaluation = queries.get_for_reading(opened, current_actor(), evaluation_id)
+    if request.method == "POST" and form.validate():
+        try:
+            with transaction() as opened:
+                service.void(opened, current_actor(), evaluation_id, reason=form.reason.data or "", now=clock.now())
+        except Invalid as error:
+            form.take(error)
+        else:
+            flash("It counts no more. It stays readable, with your reason.", "success")
+            return redirect(url_for(".show", evaluation_id=evaluation_id), 303)
+    status = 422 if request.method == "POST" else 200
+    return render_template("evaluations/void.html", evaluation=evaluation, form=form), status
+
+
+@bp.route("/comment-templates", methods=["GET", "POST"])
+@signed_in
+def templates() -> ResponseReturnValue:
+    """Show one's own and the shared comment templates; keep a new one."""
+    form = TemplateForm(request.form)
+    if request.method == "POST" and form.validate():
+        try:
+            with transaction() as opened:
+                templates_service.add_template(
+                    opened,
+                    current_actor(),
+                    title=str(form.title.data),
+                    text=str(form.text.data),
+                    shared="shared" in request.form,
+                    now=clock.now(),
+                )
+        except Invalid as error:
+            form.take(error)
+        else:
+            flash("Kept.", "success")
+            return redirect(url_for(".templates"), 303)
+    with reading() as opened:
+        found = queries.list_templates(opened, current_actor())
+    status = 422 if request.method == "POST" else 200
+    return render_template("evaluations/templates.html", templates=found, form=form), status
+
+
+@bp.post("/comment-templates/<int:template_id>/remove")
+@signed_in
+def remove_template(template_id: int) -> ResponseReturnValue:
+    """Remove a comment template."""
+    with transaction() as opened:
+        templates_service.remove_template(opened, current_actor(), template_id, now=clock.now())
+    flash("Removed.", "success")
+    return redirect(url_for(".templates"), 303)
