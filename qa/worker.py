@@ -21,11 +21,10 @@ from typing import Any
 from huey.consumer import Consumer
 from pebble import ProcessExpired, ProcessPool
 
+from qa.accounts.jobs import apply_due_memberships
 from qa.accounts.once import forget_old
-from qa.accounts.people_service import apply_due_memberships
 from qa.config import Settings
 from qa.core import clock, crypto, jobs, logs, outbox, transport
-from qa.core.actor import SYSTEM
 from qa.core.db import Database
 from qa.core.errors import Unavailable
 from qa.core.storage import LocalStorage
@@ -68,8 +67,8 @@ def _release(database: Database, _payload: dict[str, Any]) -> None:
 
 
 def _daily(database: Database, _payload: dict[str, Any]) -> None:
+    apply_due_memberships(database, clock.now())
     with database.transaction() as session:
-        apply_due_memberships(session, SYSTEM, now=clock.now())
         forget_old(session, now=clock.now())
 
 

@@ -2,101 +2,156 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 from wtforms import (
     BooleanField,
     DateField,
     EmailField,
     PasswordField,
+    RadioField,
     SelectField,
     SelectMultipleField,
     StringField,
 )
 from wtforms.fields import SelectChoice
-from wtforms.validators import InputRequired, Length, Optional
-from wtforms.widgets import CheckboxInput, ListWidget
+from wtforms.validators import InputRequired, Length, Optional, StopValidation
+from wtforms.widgets import CheckboxInput
 
 from qa.accounts.models import EMAIL_MAX, NAME_MAX, PASSWORD_MAX
 from qa.accounts.permissions import PEOPLE, ROLE_WORDS
 from qa.web.forms import Form
 
 ROLE_CHOICES = [SelectChoice(role.value, ROLE_WORDS[role]) for role in PEOPLE]
+THEME_CHOICES = [
+    SelectChoice("system", "As this computer has it"),
+    SelectChoice("light", "Light"),
+    SelectChoice("dark", "Dark"),
+]
+
+NAME_HINTS = {"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}
+PRESENT = {"autocomplete": "current-password"}
+CHOSEN = {"autocomplete": "new-password"}
 
 
-def whole_or_none(value: str | None) -> int | None:
-    """Read a select's value; the empty choice is None."""
-    return int(value) if value and value.isdigit() else None
+def whole_or_none(value: object) -> int | None:
+    """Read an id from a form or an address; anything else is None."""
+    text = str(value)
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) else None
+
+
+def _required(message: str) -> InputRequired:
+    return InputRequired(message)
+
+
+def _at_most(limit: int) -> Length:
+    return Length(max=limit, message=f"At most {limit:,} characters are kept. Shorten it.")
 
 
 class SignInForm(Form):
     """E-mail and password."""
 
-    email = EmailField("E-mail", [InputRequired("Type your e-mail address."), Length(max=EMAIL_MAX)])
-    password = PasswordField("Password", [InputRequired("Type your password."), Length(max=PASSWORD_MAX)])
+    email = EmailField(
+        "E-mail", [_required("Type your e-mail address."), _at_most(EMAIL_MAX)], render_kw=NAME_HINTS
+    )
+    password = PasswordField(
+        "Password", [_required("Type your password."), _at_most(PASSWORD_MAX)], render_kw=PRESENT
+    )
 
 
 class NewPasswordForm(Form):
-    """A password to choose."""
+    """A password to choose; its rules are the service's."""
 
-    password = PasswordField("New password", [InputRequired("Type a password.")])
+    password = PasswordField("New password", [_required("Type a password.")], render_kw=CHOSEN)
 
 
 class ChangePasswordForm(Form):
     """The present password and a new one."""
 
-    old = PasswordField("Present password", [InputRequired("Type your present password.")])
-    password = PasswordField("New password", [InputRequired("Type a new password.")])
+    old = PasswordField("Present password", [_required("Type your present password.")], render_kw=PRESENT)
+    password = PasswordField("New password", [_required("Type a new password.")], render_kw=CHOSEN)
 
 
 class ConfirmForm(Form):
     """The present password, to prove who sits there."""
 
-    password = PasswordField("Password", [InputRequired("Type your password.")])
+    password = PasswordField("Password", [_required("Type your password.")], render_kw=PRESENT)
 
 
 class PreferencesForm(Form):
-    """How one likes to work."""
+    """How one likes pages to be."""
 
-    keys_off = BooleanField("Switch single-letter keys off")
+    single_keys = BooleanField("Single letters act as keys, such as j for the next question")
+    theme = RadioField("Light or dark", choices=THEME_CHOICES, validate_choice=False)
 
 
-class RolesField(SelectMultipleField):
-    """Roles as boxes to tick."""
+def _one_of_these(value: object) -> int | None:
+    chosen = whole_or_none(value)
+    if chosen is None and value != "":
+        raise ValueError
+    return chosen
 
-    widget = ListWidget(prefix_label=False)
-    option_widget = CheckboxInput()
+
+def _sent(form: object, field: SelectField) -> None:
+    # a form without the field must not read as "no team"
+    if not field.raw_data:
+        raise StopValidation("Choose one from the list.")
+
+
+def _team_field(label: str, none: str) -> SelectField:
+    """Return a field with a team from a list, or none; ``offer_teams`` sets the list."""
+    refusal = "Choose one from the list."
+    return SelectField(
+        label,
+        [_sent],
+        coerce=_one_of_these,
+        choices=[SelectChoice("", none)],
+        invalid_value_message=refusal,
+        invalid_choice_message=refusal,
+    )
+
+
+def offer_teams(field: SelectField, teams: Iterable[tuple[int, str]]) -> None:
+    """Set which teams can be chosen, after the choice of none."""
+    field.choices = [field.choices[0], *(SelectChoice(str(team_id), name) for team_id, name in teams)]
 
 
 class PersonForm(Form):
     """A new person."""
 
-    name = StringField("Name", [InputRequired("Type a name."), Length(max=NAME_MAX)])
-    email = EmailField("E-mail", [InputRequired("Type an e-mail address."), Length(max=EMAIL_MAX)])
-    roles = RolesField("Roles", choices=ROLE_CHOICES)
-    team_id = SelectField("Team", coerce=whole_or_none, validate_choice=False)
+    name = StringField("Name", [_required("Type a name."), _at_most(NAME_MAX)])
+    email = EmailField("E-mail", [_required("Type an e-mail address."), _at_most(EMAIL_MAX)])
+    roles = SelectMultipleField(
+        "Roles", choices=ROLE_CHOICES, validate_choice=False, option_widget=CheckboxInput()
+    )
+    team_id = _team_field("Team", "No team")
 
 
 class ProfileForm(Form):
     """Name and address of a person."""
 
-    name = StringField("Name", [InputRequired("Type a name."), Length(max=NAME_MAX)])
-    email = EmailField("E-mail", [InputRequired("Type an e-mail address."), Length(max=EMAIL_MAX)])
+    name = StringField("Name", [_required("Type a name."), _at_most(NAME_MAX)])
+    email = EmailField("E-mail", [_required("Type an e-mail address."), _at_most(EMAIL_MAX)])
 
 
 class RolesForm(Form):
     """Roles of a person."""
 
-    roles = RolesField("Roles", choices=ROLE_CHOICES)
+    roles = SelectMultipleField(
+        "Roles", choices=ROLE_CHOICES, validate_choice=False, option_widget=CheckboxInput()
+    )
 
 
 class MoveForm(Form):
-    """A move to another team."""
+    """A move to another team, from a day on."""
 
-    team_id = SelectField("Team", coerce=whole_or_none, validate_choice=False)
-    since = DateField("From", [Optional()])
+    team_id = _team_field("Team", "No team")
+    since = DateField("From", [Optional()], render_kw={"max": "9999-12-31"})
 
 
 class TeamForm(Form):
     """A team's name and place."""
 
-    name = StringField("Name", [InputRequired("Type a name."), Length(max=NAME_MAX)])
-    parent_id = SelectField("Inside", coerce=whole_or_none, validate_choice=False)
+    name = StringField("Name", [_required("Type a name."), _at_most(NAME_MAX)])
+    parent_id = _team_field("Inside", "No other team")

@@ -16,14 +16,14 @@ from sqlalchemy.orm import Session
 
 from qa.accounts import sessions
 from qa.accounts.models import EMAIL_MAX, NAME_MAX, Membership, Team, User, UserRole, own_scope
-from qa.accounts.permissions import PEOPLE, ROLE_WORDS, Permission, Role
+from qa.accounts.permissions import PEOPLE, ROLE_WORDS, Permission
 from qa.accounts.policy import REFUSALS, require
 from qa.accounts.queries import get_person, get_team
 from qa.accounts.sign_in_service import end_links
 from qa.core import audit
 from qa.core.actor import SYSTEM, Actor, Scope
 from qa.core.errors import Conflict, Forbidden, Invalid
-from qa.core.text import checked, checked_name, folded, sort_key
+from qa.core.text import checked_name, folded, sort_key
 
 THEMES = ("system", "light", "dark")
 MOVE_BACK = timedelta(days=366)
@@ -129,8 +129,8 @@ def set_roles(session: Session, actor: Actor, user_id: int, *, roles: Iterable[s
     kept = [role for role in user.roles if role.role in wanted]
     user.roles = [*kept, *(UserRole(role=role) for role in wanted if role not in before)]
     sessions.end_all(session, user.id, now=now)
-    change = {"before": {"roles": before}, "after": {"roles": wanted}}
-    audit.record(session, actor, "user:set_role", "user", user_id, now=now, **change)
+    was, now_has = {"roles": before}, {"roles": wanted}
+    audit.record(session, actor, "user:set_role", "user", user_id, before=was, after=now_has, now=now)
 
 
 def set_team(

@@ -1,243 +1,123 @@
-"""Pages of people and teams."""
+"""The list of people, and bringing somebody in."""
 
 from __future__ import annotations
 
-from flask import flash, redirect, render_template, request, url_for
+from datetime import date
+from typing import Any
+
+from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
-from wtforms.fields import SelectChoice
 
-from qa.accounts import people_service as people_of
-from qa.accounts import queries, sessions, teams_service
-from qa.accounts.forms import MoveForm, PersonForm, ProfileForm, RolesForm, TeamForm
-from qa.accounts.permissions import PEOPLE, ROLE_WORDS
-from qa.accounts.permissions import Permission as P
-from qa.accounts.sign_in_service import make_link
-from qa.accounts.views import bp
+from qa.accounts import people_service, queries
+from qa.accounts.blueprint import bp
+from qa.accounts.forms import PersonForm, offer_teams, whole_or_none
+from qa.accounts.permissions import PEOPLE, ROLE_MEANINGS, ROLE_WORDS, Permission
+from qa.accounts.sign_in_service import LINK_LIFE, make_link
+from qa.accounts.sign_in_views import confirm_first
 from qa.core import clock
-from qa.core.errors import DomainError, Invalid
+from qa.core.errors import Invalid
 from qa.web.access import claims
 from qa.web.context import current_actor, reading, settings, site_zone, transaction
 
+INDENT = "\u2003"
+
 
 @bp.get("/people")
-@claims(P.USER_READ_PROFILE)
+@claims(Permission.USER_READ_PROFILE)
 def people() -> ResponseReturnValue:
-    """List people."""
-    asked = request.args
-    wanted = queries.PeopleFilter(
-        text=asked.get("q", "")[:200],
-        team_id=int(asked["team"]) if asked.get("team", "").isdigit() else None,
-        role=asked.get("role", ""),
-        state=asked.get("state", "active"),
-    )
+    """List people, narrowed by what the address says."""
+    wanted, now, actor = _wanted(), clock.now(), current_actor()
     with reading() as opened:
-        page = queries.list_people(opened, current_actor(), wanted, after=asked.get("after"))
-        teams = queries.list_teams(opened, current_actor())
-    roles = [(role.value, ROLE_WORDS[role]) for role in PEOPLE]
+        page = queries.list_people(opened, actor, wanted, now=now, after=request.args.get("after"))
+        counts = queries.count_people(opened, actor, wanted, now=now)
+        teams = queries.list_teams(opened, actor)
+    next_url = _list_url(wanted, after=page.next_key) if page.next_key else None
     return render_template(
         "accounts/people.html",
         page=page,
+        next_url=next_url,
+        is_first="after" not in request.args,
         wanted=wanted,
+        states=[(state, words, counts[state], _list_url(wanted, state=state)) for state, words in STATES],
+        counts=counts,
         teams=teams,
-        roles=roles,
-        role_words=people_of.role_words,
+        roles=[(role.value, ROLE_WORDS[role]) for role in PEOPLE],
+        role_words=people_service.role_words,
+        now=now,
     )
+
+
+STATES = list(queries.STATES.items())
+
+
+def _wanted() -> queries.PeopleFilter:
+    asked = request.args
+    role, state = asked.get("role", ""), asked.get("state", "active")
+    return queries.PeopleFilter(
+        text=asked.get("q", "").strip()[:200],
+        team_id=whole_or_none(asked.get("team", "")),
+        role=role if role in {known.value for known in PEOPLE} else "",
+        state=state if state in queries.STATES else "active",
+    )
+
+
+def _list_url(wanted: queries.PeopleFilter, **over: Any) -> str:
+    asked = {"q": wanted.text, "team": wanted.team_id, "role": wanted.role, "state": wanted.state, **over}
+    if asked["state"] == "active":
+        asked["state"] = None
+    return url_for("accounts.people", **{name: value for name, value in asked.items() if value})
 
 
 @bp.route("/people/new", methods=["GET", "POST"])
-@claims(P.USER_CREATE)
+@claims(Permission.USER_CREATE)
 def new_person() -> ResponseReturnValue:
     """Add a person and show the link with which they choose a password."""
+    if (confirmation := confirm_first(url_for("accounts.new_person"))) is not None:
+        return confirmation
     form = PersonForm(request.form)
     with reading() as opened:
-        form.team_id.choices = _team_choices(opened)
-    if request.method == "POST" and form.validate():
-        now = clock.now()
-        try:
-            with transaction() as opened:
-                made = people_of.create_person(
-                    opened,
-                    current_actor(),
-                    name=str(form.name.data),
-                    email=str(form.email.data),
-                    roles=form.roles.data or [],
-                    team_id=form.team_id.data,
-                    now=now,
-                )
-                token = make_link(opened, current_actor(), made.id, now=now)
-        except Invalid as error:
-            form.take(error)
-        else:
-            return render_template("accounts/link.html", user=made, link=_link(token))
-    return render_template("accounts/new_person.html", form=form), 422 if request.method == "POST" else 200
-
-
-@bp.get("/people/<int:user_id>")
-@claims(P.USER_READ_PROFILE)
-def person(user_id: int) -> ResponseReturnValue:
-    """Show one person."""
-    return _person_page(user_id, None)
-
-
-@bp.post("/people/<int:user_id>/link")
-@claims(P.USER_CREATE)
-def new_link(user_id: int) -> ResponseReturnValue:
-    """Make a new one-time link."""
-    with transaction() as opened:
-        token = make_link(opened, current_actor(), user_id, now=clock.now())
-        user = queries.get_person(opened, current_actor(), user_id)
-    return render_template("accounts/link.html", user=user, link=_link(token))
-
-
-@bp.post("/people/<int:user_id>/<any(profile, roles, team, close, open):what>")
-@claims(P.USER_SET_ROLE, P.USER_SET_TEAM, P.USER_CREATE, P.USER_DEACTIVATE)
-def change_person(user_id: int, what: str) -> ResponseReturnValue:
-    """Change one thing about a person; roles ask for the password first."""
-    actor = current_actor()
-    if what in {"roles", "close"}:
-        with reading() as opened:
-            if not sessions.is_confirmed(opened, actor.session_id, now=clock.now()):
-                back = url_for(".person", user_id=user_id)
-                return redirect(url_for(".confirm", next=back), 303)
-    try:
-        _change(user_id, what)
-    except Invalid as error:
-        return _person_page(user_id, error), 422
-    flash("Saved.", "success")
-    return redirect(url_for(".person", user_id=user_id), 303)
-
-
-def _change(user_id: int, what: str) -> None:
-    actor, now = current_actor(), clock.now()
-    with transaction() as opened:
-        if what == "profile":
-            form = ProfileForm(request.form)
-            name, email = str(form.name.data), str(form.email.data)
-            people_of.rename_person(opened, actor, user_id, name=name, email=email, now=now)
-        elif what == "roles":
-            roles = RolesForm(request.form).roles.data or []
-            people_of.set_roles(opened, actor, user_id, roles=roles, now=now)
-        elif what == "team":
-            move = MoveForm(request.form)
-            since = move.since.data or now.astimezone(site_zone()).date()
-            people_of.set_team(opened, actor, user_id, team_id=move.team_id.data, since=since, now=now)
-        elif what == "close":
-            people_of.deactivate(opened, actor, user_id, now=now)
-        else:
-            people_of.reactivate(opened, actor, user_id, now=now)
-
-
-def _person_page(user_id: int, error: DomainError | None) -> str:
-    actor = current_actor()
-    with reading() as opened:
-        user = queries.get_person(opened, actor, user_id)
-        choices = _team_choices(opened)
-    profile = ProfileForm(data={"name": user.name, "email": user.email})
-    roles = RolesForm(data={"roles": [role.role for role in user.roles]})
-    move = MoveForm(data={"team_id": user.team_id, "since": None})
-    move.team_id.choices = choices
-    for form in (profile, roles, move):
-        if isinstance(error, Invalid) and set(error.errors) & set(form._fields):
-            form.process(request.form)
-            form.take(error)
-    return render_template(
-        "accounts/person.html",
-        user=user,
-        profile=profile,
-        roles=roles,
-        move=move,
-        error=error,
-        role_words=people_of.role_words,
-    )
-
-
-@bp.get("/teams")
-@claims(P.TEAM_EDIT)
-def teams() -> ResponseReturnValue:
-    """Show the tree of teams."""
-    with reading() as opened:
-        rows = queries.list_teams(opened, current_actor())
-    form = TeamForm()
-    form.parent_id.choices = [SelectChoice("", "No other team"), *_choices(rows)]
-    return render_template("accounts/teams.html", rows=rows, form=form)
-
-
-@bp.post("/teams")
-@claims(P.TEAM_EDIT)
-def new_team() -> ResponseReturnValue:
-    """Add a team."""
-    form = TeamForm(request.form)
-    with reading() as opened:
-        rows = queries.list_teams(opened, current_actor())
-    form.parent_id.choices = [SelectChoice("", "No other team"), *_choices(rows)]
-    if form.validate():
-        try:
-            with transaction() as opened:
-                teams_service.create_team(
-                    opened,
-                    current_actor(),
-                    name=str(form.name.data),
-                    parent_id=form.parent_id.data,
-                    now=clock.now(),
-                )
-        except Invalid as error:
-            form.take(error)
-        else:
-            flash("The team is there.", "success")
-            return redirect(url_for(".teams"), 303)
-    return render_template("accounts/teams.html", rows=rows, form=form), 422
-
-
-@bp.route("/teams/<int:team_id>", methods=["GET", "POST"])
-@claims(P.TEAM_EDIT)
-def team(team_id: int) -> ResponseReturnValue:
-    """Show and change one team."""
-    with reading() as opened:
-        found = queries.get_team(opened, current_actor(), team_id)
-        rows = queries.list_teams(opened, current_actor())
-    given = request.form if request.method == "POST" else None
-    form = TeamForm(given, data={"name": found.name, "parent_id": found.parent_id})
-    form.parent_id.choices = [SelectChoice("", "No other team"), *_choices(rows)]
+        offer_teams(form.team_id, team_choices(opened))
     if request.method == "POST" and form.validate():
         try:
-            with transaction() as opened:
-                teams_service.change_team(
-                    opened,
-                    current_actor(),
-                    team_id,
-                    name=str(form.name.data),
-                    parent_id=form.parent_id.data,
-                    now=clock.now(),
-                )
+            return _added(form)
         except Invalid as error:
             form.take(error)
-        else:
-            flash("Saved.", "success")
-            return redirect(url_for(".teams"), 303)
-    return render_template(
-        "accounts/team.html", team=found, form=form
-    ), 422 if request.method == "POST" else 200
+    page = render_template("accounts/new_person.html", form=form, meanings=ROLE_MEANINGS)
+    return page, 422 if request.method == "POST" else 200
 
 
-@bp.post("/teams/<int:team_id>/close")
-@claims(P.TEAM_EDIT)
-def close_team(team_id: int) -> ResponseReturnValue:
-    """Close an empty team."""
+def _added(form: PersonForm) -> str:
+    now, actor = clock.now(), current_actor()
     with transaction() as opened:
-        teams_service.close_team(opened, current_actor(), team_id, now=clock.now())
-    flash("The team is closed; its past stays readable.", "success")
-    return redirect(url_for(".teams"), 303)
+        user = people_service.create_person(
+            opened,
+            actor,
+            name=str(form.name.data),
+            email=str(form.email.data),
+            roles=form.roles.data or [],
+            team_id=form.team_id.data,
+            today=site_day(),
+            now=now,
+        )
+        token = make_link(opened, actor, user.id, now=now)
+    return link_page(user.id, user.name, token)
 
 
-def _team_choices(opened: Session) -> list[SelectChoice]:
-    return [SelectChoice("", "No team"), *_choices(queries.list_teams(opened, current_actor()))]
-
-
-def _choices(rows: list[queries.TeamRow]) -> list[SelectChoice]:
-    return [SelectChoice(str(row.team.id), "\u2003" * row.depth + row.team.name) for row in rows]
-
-
-def _link(token: str) -> str:
+def link_page(user_id: int, name: str, token: str) -> str:
+    """Return the page that shows a one-time link, once."""
     base = settings().public_url.rstrip("/") or request.host_url.rstrip("/")
-    return f"{base}{url_for('accounts.invite', token=token)}"
+    link = f"{base}{url_for('accounts.invite', token=token)}"
+    minutes = int(LINK_LIFE.total_seconds() // 60)
+    return render_template("accounts/link.html", user_id=user_id, name=name, link=link, minutes=minutes)
+
+
+def team_choices(opened: Session) -> list[tuple[int, str]]:
+    """Return the open teams as a list to choose from, indented as they nest."""
+    rows = queries.list_teams(opened, current_actor())
+    return [(row.team.id, INDENT * row.depth + row.team.name) for row in rows]
+
+
+def site_day() -> date:
+    """Return today in the site's time zone."""
+    return clock.now().astimezone(site_zone()).date()

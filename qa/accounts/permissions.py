@@ -40,6 +40,20 @@ ROLE_WORDS: dict[Role, str] = {
 }
 """How people read a role."""
 
+ROLE_MEANINGS: dict[Role, str] = {
+    Role.AGENT: "Reads and acknowledges evaluations of their own conversations.",
+    Role.EVALUATOR: "Scores what is in their queue. Sees a machine’s suggestion after their own answer.",
+    Role.COACH: "Plans, sessions and private notes for their own coachees.",
+    Role.LEAD: "Sees their teams and all below: assigns, releases, revises.",
+    Role.CALIBRATOR: "Runs calibrations; sees answers of others only after the reveal.",
+    Role.MANAGER: "Sees all scoring; activates scorecards, voids evaluations, arranges teams.",
+    Role.OPS: "Reads conversations, released results and figures of the whole centre; hears no recordings.",
+    Role.PRIVACY: "Decides on retention, erasure and originals; reads the audit log.",
+    Role.AUDITOR: "Reads the audit log, and no conversation.",
+    Role.ADMIN: "Brings people in, gives roles, runs the site; sees no conversation and no score.",
+}
+"""What a role is for, in a sentence."""
+
 
 class Permission(StrEnum):
     """``area:action``."""

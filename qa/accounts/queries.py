@@ -9,9 +9,9 @@ from datetime import date, datetime
 from sqlalchemy import Select, func, or_, select, tuple_
 from sqlalchemy.orm import Session, selectinload
 
-from qa.accounts.models import Membership, SignInLink, SignInSession, Team, User, UserRole
+from qa.accounts.models import Membership, SignInLink, SignInSession, Team, User, UserRole, own_scope
 from qa.accounts.permissions import Permission
-from qa.accounts.policy import visible
+from qa.accounts.policy import require, visible
 from qa.accounts.sessions import token_hash
 from qa.core.actor import Actor
 from qa.core.db import Clause
@@ -149,6 +149,16 @@ def get_person(session: Session, actor: Actor, user_id: int) -> User:
     return found
 
 
+def get_own_account(session: Session, actor: Actor) -> User:
+    """Return the signed-in person with roles and team; everybody may see themselves."""
+    require(actor, Permission.SESSION_REVOKE, own_scope(actor.id))
+    wanted = select(User).where(User.id == actor.id)
+    found = session.scalar(wanted.options(selectinload(User.roles), selectinload(User.team)))
+    if found is None:
+        raise NotFound("This account is gone.")
+    return found
+
+
 def find_person_by_email(session: Session, actor: Actor, email: str) -> User | None:
     """Return the person with this address, if this actor may see them."""
     theirs = User.email_folded == folded(email.strip())
@@ -216,6 +226,23 @@ def get_team(session: Session, actor: Actor, team_id: int) -> Team:
     if team is None:
         raise NotFound("There is no such team, or you may not see it.")
     return team
+
+
+def list_closed_teams(session: Session, actor: Actor) -> list[Team]:
+    """Return the closed teams whose past this actor may see, by name."""
+    seen = visible(actor, Permission.USER_READ_PROFILE, Team.scope_columns())
+    teams = session.scalars(select(Team).where(Team.closed_at.is_not(None), seen))
+    return sorted(teams, key=lambda team: (sort_key(team.name), team.id))
+
+
+def chain_up(rows: list[TeamRow], team: Team) -> list[Team]:
+    """Return the teams above one, the highest first, as far as they are in this tree."""
+    tree = {row.team.id: row.team for row in rows}
+    above: list[Team] = []
+    while team.parent_id in tree and tree[team.parent_id] not in above:
+        team = tree[team.parent_id]
+        above.insert(0, team)
+    return above
 
 
 def list_members(session: Session, actor: Actor, team_id: int) -> list[User]:

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from qa.accounts.permissions import Permission as P
-from qa.accounts.sign_in_service import draft_key
+from qa.accounts.sessions import draft_key_for
 from qa.core import clock
 from qa.core.errors import Conflict, Forbidden, Invalid
 from qa.core.text import faults_in
@@ -39,7 +39,7 @@ def work(evaluation_id: int) -> ResponseReturnValue:
     """Show the workspace."""
     actor = current_actor()
     with transaction() as opened:
-        key = draft_key(opened, actor)
+        key = draft_key_for(opened, actor.id or 0)
     with reading() as opened:
         page = _page_facts(opened, evaluation_id)
     return render_template("evaluations/work.html", **page, draft_key=base64.b64encode(key).decode())

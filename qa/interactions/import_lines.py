@@ -12,7 +12,7 @@ from typing import BinaryIO
 from sqlalchemy.orm import Session
 
 from qa.accounts.people_service import create_person
-from qa.accounts.queries import find_by_email
+from qa.accounts.queries import find_person_by_email
 from qa.core.actor import SYSTEM
 from qa.core.crypto import Keys
 from qa.core.db import Database
@@ -131,7 +131,7 @@ class Importer:
 
     def _create_agents(self, session: Session, line: Line) -> None:
         for part in line.agents:
-            if part.email and find_by_email(session, part.email) is None:
+            if part.email and find_person_by_email(session, SYSTEM, part.email) is None:
                 name = part.name or part.email.split("@")[0]
                 made = create_person(
                     session, SYSTEM, name=name, email=part.email, roles=["agent"], team_id=None, now=self.now

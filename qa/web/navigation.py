@@ -60,8 +60,8 @@ GROUPS: tuple[tuple[str, tuple[Link, ...]], ...] = (
     (
         "Organise",
         (
-            Link("People", "accounts.people", "users", _roles("lead manager ops privacy admin")),
-            Link("Teams", "accounts.teams", "team", _roles("manager admin")),
+            Link("People", "accounts.people", "people", _roles("lead manager ops privacy admin")),
+            Link("Teams", "accounts.teams", "flag", _roles("manager admin")),
         ),
     ),
 )

@@ -1,0 +1,105 @@
+"""How values are shown: one place for every duration, moment and number that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from qa.config import Settings
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+THIN = "\u202f"
+
+
+def clock_time(milliseconds: int | None) -> str:
+    """Return a place in a recording: 00:41, 1:02:03."""
+    seconds = (milliseconds or 0) // 1000
+    hours, rest = divmod(seconds, 3600)
+    minutes, seconds = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
+
+
+def duration(milliseconds: int | None) -> str:
+    """Return a length: 6:31, 1:02:03."""
+    if milliseconds is None:
+        return "–"
+    text = clock_time(milliseconds)
+    return text[1:] if text.startswith("0") and len(text) == 5 else text
+
+
+def seconds(value: int | None) -> str:
+    """Return whole seconds as a length."""
+    return duration(None if value is None else value * 1000)
+
+
+def count(number: int) -> str:
+    """Return a whole number with thin spaces between thousands."""
+    return f"{number:,}".replace(",", THIN)
+
+
+def initials(name: str) -> str:
+    """Return up to two first letters."""
+    parts = [part for part in name.split() if part]
+    return "".join(part[0] for part in (parts[:1] + parts[-1:] if len(parts) > 1 else parts)).upper()
+
+
+def csat(score: Decimal | None, top: Decimal | None) -> str:
+    """Return a customer's answer with its scale: 2 of 5."""
+    if score is None:
+        return "–"
+    plain = format(score.normalize(), "f")
+    return plain if top is None else f"{plain} of {format(top.normalize(), 'f')}"
+
+
+def exact_shown(decimals: int) -> Callable[[str | None], str]:
+    """Return how exact text such as "200/3" is shown on this site, half up."""
+
+    def show(text: str | None) -> str:
+        if text is None:
+            return "–"
+        number = Fraction(text)
+        scale = 10**decimals
+        units = (abs(number.numerator) * scale * 2 + number.denominator) // (number.denominator * 2)
+        return str(Decimal(units).scaleb(-decimals))
+
+    return show
+
+
+def filters(settings: Settings) -> dict[str, Callable[..., Any]]:
+    """Return the template filters of one site: moments are in its zone."""
+    zone = settings.zone
+
+    def day(moment: datetime | date) -> str:
+        local = moment.astimezone(zone) if isinstance(moment, datetime) else moment
+        return f"{local.day} {MONTHS[local.month - 1]} {local.year}"
+
+    def moment(value: datetime) -> str:
+        local = value.astimezone(zone)
+        return f"{local.day} {MONTHS[local.month - 1]} {local:%H:%M}"
+
+    def due(value: datetime, now: datetime) -> str:
+        local, today = value.astimezone(zone), now.astimezone(zone).date()
+        if local.date() == today:
+            return f"today {local:%H:%M}"
+        if local.date() == today + timedelta(days=1):
+            return "tomorrow"
+        if local.date() == today - timedelta(days=1):
+            return "yesterday"
+        return f"{DAYS[local.weekday()]} {local.day} {MONTHS[local.month - 1]}"
+
+    return {
+        "clock_time": clock_time,
+        "duration": duration,
+        "seconds": seconds,
+        "count": count,
+        "initials": initials,
+        "csat": csat,
+        "day": day,
+        "moment": moment,
+        "due": due,
+        "exact": exact_shown(settings.decimals),
+    }
