@@ -81,7 +81,7 @@ def _configure(app: Flask, settings: Settings, keys: crypto.Keys) -> None:
 
 
 def _find_actor(database: Database) -> Actor | None:
-    token = sessions.token_of_cookie()
+    token = accounts.token_of_cookie()
     if token is None:
         return None
     return sessions.actor_of_request(database, token, request.remote_addr, g.request_id, now=clock.now())

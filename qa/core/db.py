@@ -112,10 +112,7 @@ class Database:
     def reading(self) -> Iterator[Session]:
         """Give a session that sees one consistent state and changes nothing."""
         with self._read() as session:
-            try:
-                yield session
-            finally:
-                session.rollback()
+            yield session  # closing ends the transaction; a rollback would empty what was loaded
 
     def dispose(self) -> None:
         """Close every connection; the next use opens new ones."""

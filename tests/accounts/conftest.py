@@ -1,30 +1,27 @@
-"""A site with the pages of accounts only, on a fresh database."""
+"""People and teams to test with, and browsers in which they are signed in."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Blueprint, Flask, g, request, session
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
 
-from qa import config
-from qa.accounts import once, policy, sessions, views
+from qa.accounts import sessions
 from qa.accounts.models import Membership, Team, User, UserRole
 from qa.accounts.passwords import hash_password
-from qa.accounts.permissions import Permission
-from qa.core import clock, crypto
-from qa.core.actor import SYSTEM, Actor
+from qa.core import clock
+from qa.core.actor import Actor
 from qa.core.db import Base, Database
-from qa.core.storage import LocalStorage
 from qa.core.text import folded
-from qa.web import assets, context, display, errors, forms, gate, headers, navigation
-from qa.web.access import signed_in
 
 NOW = datetime(2026, 11, 12, 10, 0, tzinfo=UTC)
 TODAY = NOW.date()
@@ -34,12 +31,41 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """A fresh database."""
-    opened = Database(f"sqlite:///{tmp_path / 'candor.db'}")
+def database_url(tmp_path: Path) -> str:
+    """The URL of a fresh database."""
+    url = f"sqlite:///{tmp_path / 'candor.db'}"
+    opened = Database(url)
     Base.metadata.create_all(opened.engine)
-    yield opened
     opened.dispose()
+    return url
+
+
+@pytest.fixture
+def signed_in(app: Flask, database: Database) -> Callable[[User], FlaskClient]:
+    """Return a browser in which this person is signed in, without the form."""
+
+    def browser_of(user: User) -> FlaskClient:
+        client = app.test_client()
+        with database.transaction() as session:
+            token = sessions.start(session, user.id, browser="Firefox/131 Linux", address="", now=clock.now())
+        with client.session_transaction() as cookie:
+            cookie["t"] = token
+        return client
+
+    return browser_of
+
+
+def token_on(page: str) -> str:
+    """Return the CSRF token of a page's first form."""
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert found, page
+    return found[1]
+
+
+def post(client: FlaskClient, path: str, page: str | None = None, **fields: Any) -> TestResponse:
+    """Load a page, then send the form that stands on it, as a browser does."""
+    token = token_on(client.get(page or path).text)
+    return client.post(path, data={"csrf_token": token, **fields})
 
 
 def make_team(session: Session, **over: Any) -> Team:

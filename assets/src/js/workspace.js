@@ -1,0 +1,640 @@
+// The evaluation workspace: keys, autosave, live score, evidence, submit sheet.
+// The server scores; this only asks, shows and never loses what was typed.
+import { typing } from './app.js';
+import { clock, createPlayer } from './player.js';
+import { Vault } from './vault.js';
+
+const $ = (selector, root = document) => root.querySelector(selector);
+const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+const form = /** @type {HTMLFormElement} */ ($('[data-form]'));
+const facts = form.dataset;
+const csrf = () => $('meta[name=csrf]').content;
+const playerRoot = $('[data-player]');
+const player = playerRoot ? createPlayer(playerRoot) : null;
+const vault = new Vault(facts.user, facts.evaluation, facts.draftKey);
+const tab = crypto.randomUUID();
+const channel = new BroadcastChannel(`candor:${facts.evaluation}`);
+const questions = $$('.question', form);
+const byRef = new Map(questions.map((q) => [q.dataset.ref, q]));
+const IDLE_MS = 60_000;
+
+let live = JSON.parse(facts.live);
+let revision = Number(facts.revision);
+let worked = Number(facts.worked);
+let unsent = 0;
+
+// ------------------------------------------------------------------ reading and writing fields
+
+/** @param {HTMLElement} q @returns {string | string[] | null} the answer as the server knows it */
+function answerOf(q) {
+  const na = $('[data-na]', q);
+  if (na?.checked) return 'na';
+  const text = $('[data-text-answer]', q);
+  if (text) return text.value.trim() === '' ? null : text.value;
+  const chosen = $$('[data-answers] input:checked', q);
+  if (q.dataset.type === 'single') return chosen[0]?.value ?? null;
+  if (chosen.some((input) => 'none' in input.dataset)) return [];
+  return chosen.length ? chosen.map((input) => input.value).sort() : null;
+}
+
+/** @param {HTMLElement} q @param {any} value */
+function writeAnswer(q, value) {
+  const text = $('[data-text-answer]', q);
+  if (text) text.value = value === null || value === 'na' ? '' : String(value);
+  const values = Array.isArray(value) ? value.map(String) : value === null ? [] : [String(value)];
+  for (const input of $$('[data-answers] input, [data-na]', q))
+    input.checked = 'none' in input.dataset ? Array.isArray(value) && value.length === 0 : values.includes(input.value);
+}
+
+const fieldsOf = (q) => ({
+  answer: answerOf(q),
+  comment: $('[data-comment]', q)?.value || null,
+  root_cause: $('[data-cause]', q)?.value || null,
+});
+const same = (a, b) => JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
+
+/** What the server is known to hold, by "ref field". @type {Map<string, any>} */
+const known = new Map();
+for (const q of questions) for (const [field, value] of Object.entries(fieldsOf(q))) known.set(`${q.dataset.ref} ${field}`, value);
+const note = $('[data-private-note]', form);
+let knownNote = note.value;
+
+/** Evidence by question, as shown. @type {Map<string, any>} */
+const pins = new Map();
+let pinsToAdd = [];
+let pinsToRemove = [];
+
+// ------------------------------------------------------------------ autosave
+
+function changes() {
+  const found = [];
+  for (const q of questions)
+    for (const [field, value] of Object.entries(fieldsOf(q))) {
+      const was = known.get(`${q.dataset.ref} ${field}`);
+      if (!same(was, value)) found.push({ question: q.dataset.ref, field, was, value });
+    }
+  return found;
+}
+
+function pending() {
+  const body = { changes: changes(), pins: { add: [...pinsToAdd], remove: [...pinsToRemove] } };
+  if (note.value !== knownNote) body.private_note = { was: knownNote, value: note.value };
+  return body;
+}
+
+const isEmpty = (body) => !body.changes.length && !body.pins.add.length && !body.pins.remove.length && !body.private_note;
+
+let timer = 0;
+let sending = false;
+let failures = 0;
+let saidAt = '';
+
+/** Keep what changed on this computer at once, and send it soon. @param {number} wait ms */
+function changed(wait = 700) {
+  const body = pending();
+  vault.keep(isEmpty(body) ? null : { ...body, at: Date.now() });
+  if (isEmpty(body)) return;
+  say('waiting', 'Saving…');
+  clearTimeout(timer);
+  timer = setTimeout(send, wait);
+}
+
+/** @param {string} state saved, waiting or failed @param {string} words */
+function say(state, words) {
+  const place = $('[data-save-state]');
+  place.dataset.state = state;
+  $('[data-save-words]', place).textContent = words;
+}
+
+async function send() {
+  clearTimeout(timer);
+  if (sending) { timer = setTimeout(send, 300); return false; }
+  const body = pending();
+  if (isEmpty(body) && unsent < 15) { if (saidAt) say('saved', `Saved ${saidAt}`); return true; }
+  const seconds = unsent;
+  sending = true;
+  let answer;
+  try {
+    answer = await fetch(facts.autosave, {
+      method: 'PUT',
+      headers: { 'Content-Type': 'application/json', Accept: 'application/json', 'X-CSRF': csrf(), 'If-Match': `"${revision}"` },
+      body: JSON.stringify({ ...body, base: revision, worked_seconds: seconds, client: tab }),
+      signal: AbortSignal.timeout(15_000),
+    });
+  } catch {
+    return later('Not saved yet: the server does not answer. Your work is kept on this computer.');
+  } finally {
+    sending = false;
+  }
+  let told;
+  try { told = await answer.json(); } catch { return later('Not saved yet: the answer was damaged. Your work is kept on this computer.'); }
+  if (answer.ok) return saved(body, told, seconds);
+  if (answer.status === 401) return expired(told);
+  if (answer.status === 409 && told.conflicts) { conflict(told); return false; }
+  if (answer.status === 422) return refused(told);
+  return later(`Not saved yet: ${told.error ?? 'the server is busy.'} Your work is kept on this computer.`);
+}
+
+function later(words) {
+  failures += 1;
+  say('failed', words);
+  timer = setTimeout(send, [1000, 2000, 5000, 10_000, 30_000][Math.min(failures - 1, 4)]);
+  return false;
+}
+
+function expired(told) {
+  const place = $('[data-notice]');
+  const link = document.createElement('a');
+  link.href = told.sign_in ?? '/sign-in';
+  link.target = '_blank';
+  link.textContent = 'Sign in in a new tab';
+  $('[data-notice-words]').replaceChildren('Your session has expired. Nothing is lost: what you typed is kept on this computer. ', link, ', then load this page again.');
+  place.hidden = false;
+  return later('Not saved yet: your session has expired.');
+}
+
+function saved(body, told, seconds) {
+  failures = 0;
+  unsent -= seconds;
+  for (const one of body.changes) known.set(`${one.question} ${one.field}`, one.value);
+  if (body.private_note) knownNote = body.private_note.value;
+  pinsToAdd = pinsToAdd.filter((pin) => !body.pins.add.includes(pin));
+  pinsToRemove = pinsToRemove.filter((id) => !body.pins.remove.includes(id));
+  revision = told.revision;
+  $('input[name=revision]', form).value = String(revision);
+  takeOver(told);
+  for (const q of questions) setError(q, '');
+  showLive(told.live);
+  saidAt = new Date().toLocaleTimeString('en-GB');
+  say('saved', `Saved ${saidAt}`);
+  channel.postMessage({ tab, revision });
+  const rest = pending();
+  vault.keep(isEmpty(rest) ? null : { ...rest, at: Date.now() });
+  if (!isEmpty(rest)) changed(100);
+  return true;
+}
+
+/** Show what another tab or person changed on questions that were not touched here. */
+function takeOver(told) {
+  for (const q of questions) {
+    const ref = q.dataset.ref;
+    const theirs = { answer: told.answers?.[ref] ?? null, comment: told.comments?.[ref] || null };
+    for (const [field, value] of Object.entries(theirs)) {
+      const key = `${ref} ${field}`;
+      const mine = fieldsOf(q)[field];
+      if (same(known.get(key), value) || !same(mine, known.get(key))) continue;
+      if (field === 'answer') writeAnswer(q, value);
+      else if (document.activeElement !== $('[data-comment]', q)) { $('[data-comment]', q).value = value ?? ''; showComment(q, !!value); }
+      known.set(key, value);
+    }
+  }
+}
+
+function refused(told) {
+  let named = false;
+  for (const [ref, sentence] of Object.entries(told.errors ?? {})) {
+    const q = byRef.get(ref);
+    if (q) { setError(q, sentence); named = true; }
+  }
+  say('failed', named ? 'Not saved: one answer cannot be kept as it is.' : `Not saved: ${told.error}`);
+  return false;
+}
+
+function setError(q, sentence) {
+  q.dataset.error = sentence;
+  showNeed(q, sentence ? [sentence] : []);
+}
+
+// ------------------------------------------------------------------ conflict
+
+function conflict(told) {
+  const dialog = $('[data-conflict-dialog]');
+  const list = $('[data-conflict-list]', dialog);
+  say('failed', 'Not saved: choose what shall stand.');
+  list.replaceChildren(...told.conflicts.map((one, i) => {
+    const box = document.createElement('fieldset');
+    const legend = document.createElement('legend');
+    legend.textContent = one.number ? `Question ${one.number}: ${one.text}${one.field === 'comment' ? ', comment' : ''}` : one.text;
+    const choice = document.createElement('div');
+    choice.className = 'conflict-choice';
+    for (const [value, words, shown] of [['theirs', 'There', one.theirs_words], ['yours', 'Here', one.yours_words]]) {
+      const label = document.createElement('label');
+      const input = Object.assign(document.createElement('input'), { type: 'radio', name: `c${i}`, value, checked: value === 'yours' });
+      const strong = document.createElement('strong');
+      strong.textContent = ` ${words}: `;
+      label.append(input, strong, String(shown));
+      choice.append(label);
+    }
+    box.append(legend, choice);
+    return box;
+  }));
+  dialog.addEventListener('close', () => {
+    told.conflicts.forEach((one, i) => {
+      const theirs = $(`input[name=c${i}]:checked`, list)?.value === 'theirs';
+      if (one.field === 'private_note') { knownNote = one.theirs ?? ''; if (theirs) note.value = knownNote; return; }
+      known.set(`${one.question} ${one.field}`, one.theirs);
+      const q = byRef.get(one.question);
+      if (!theirs || !q) return;
+      if (one.field === 'answer') writeAnswer(q, one.theirs);
+      else $(one.field === 'comment' ? '[data-comment]' : '[data-cause]', q).value = one.theirs ?? '';
+    });
+    changed(0);
+  }, { once: true });
+  dialog.showModal();
+}
+
+// ------------------------------------------------------------------ live score
+
+function showLive(next) {
+  live = next;
+  $('[data-raw]').textContent = live.raw ?? '–';
+  $('[data-answered]').textContent = `${live.answered} of ${live.total} answered`;
+  $('[data-answered-short]').textContent = `${live.answered} of ${live.total}`;
+  $('[data-possible]').textContent = live.low === null ? 'Nothing is scored yet.' : live.low === live.high ? `It ends at ${live.low}.` : `Can still end between ${live.low} and ${live.high}.`;
+  $('[data-reported]').textContent = live.form_failed && !live.keeps_score ? 'Reported: 0' : '';
+  $('[data-fail-badge]').hidden = !live.form_failed;
+  const banner = $('[data-fail-banner]');
+  banner.hidden = !live.form_failed;
+  const cause = live.fail_causes.find((one) => one.scope === 'form');
+  if (cause) $('[data-fail-words]').textContent = `Auto-fail: ${cause.number ? `question ${cause.number}, ` : ''}${cause.text}`;
+  drawBar();
+  for (const head of $$('[data-section]')) {
+    const points = live.sections[head.dataset.section];
+    $('[data-section-points]', head).textContent = points && Number(points.of) ? `${points.earned} of ${points.of}` : '';
+  }
+  const visible = new Set(live.visible);
+  for (const q of questions) {
+    const hide = !visible.has(q.dataset.ref);
+    if (q.hidden !== hide) keepPlace(() => { q.hidden = hide; });
+    const needs = live.needs.filter((need) => need.ref === q.dataset.ref).map((need) => (need.what === 'comment' ? 'This answer needs a comment. The agent reads it.' : 'This answer needs a pinned moment. Press p at the place.'));
+    if (needs.length && needs.some((n) => n.includes('comment'))) showComment(q, true);
+    showNeed(q, q.dataset.error ? [q.dataset.error] : needs);
+  }
+  const todo = [];
+  if (live.missing.length) todo.push(`${live.missing.length} open`);
+  if (live.needs.length) todo.push(`${live.needs.length} comment or evidence missing`);
+  $('[data-todo]').textContent = todo.join(', ');
+  if (current?.hidden) setCurrent(nextOpen(current) ?? current);
+}
+
+function drawBar() {
+  const bar = $('[data-bar]');
+  const x = (value) => (560 * (value ?? 0)) / 100;
+  const { low, now, high, pass } = live.bar;
+  const set = (selector, values) => { for (const [key, value] of Object.entries(values)) $(selector, bar).setAttribute(key, String(value)); };
+  set('[data-fill]', { width: x(low) });
+  set('[data-open-part]', { x: x(low), width: Math.max(0, x(high) - x(low)) });
+  set('[data-now]', { x: Math.max(0, x(now) - 2), visibility: now === null ? 'hidden' : 'visible' });
+  set('[data-pass]', { x1: x(pass), x2: x(pass), visibility: pass === null ? 'hidden' : 'visible' });
+  bar.setAttribute('aria-label', live.raw === null ? 'No score yet.' : `Score so far ${live.raw}. With the open questions it can end between ${live.low} and ${live.high}.${live.pass ? ` Pass mark ${live.pass}.` : ''}`);
+}
+
+/** Change the page without moving what is under the pointer. @param {() => void} change */
+function keepPlace(change) {
+  const anchor = document.querySelector('.question:hover') ?? current;
+  const before = anchor?.getBoundingClientRect().top;
+  change();
+  if (anchor && before !== undefined) $('[data-form-scroll]').scrollTop += anchor.getBoundingClientRect().top - before;
+}
+
+function showNeed(q, sentences) {
+  const place = $('[data-need]', q);
+  place.hidden = !sentences.length;
+  $('span', place).textContent = sentences.join(' ');
+}
+
+function showComment(q, open) {
+  const box = $('[data-comment-box]', q);
+  box.hidden = !open && !$('[data-comment]', q).value;
+  $('[data-open-comment]', q).setAttribute('aria-pressed', String(!!$('[data-comment]', q).value));
+}
+
+// ------------------------------------------------------------------ moving and keys
+
+/** @type {HTMLElement | null} */
+let current = null;
+
+function setCurrent(q, scroll = true) {
+  if (!q) return;
+  current?.classList.remove('is-current');
+  current = q;
+  q.classList.add('is-current');
+  if (scroll) q.scrollIntoView({ block: 'nearest' });
+}
+
+const shown = () => questions.filter((q) => !q.hidden);
+const nextOpen = (from) => {
+  const list = shown();
+  const place = list.indexOf(from);
+  return [...list.slice(place + 1), ...list.slice(0, place + 1)].find((q) => live.missing.includes(q.dataset.ref) && answerOf(q) === null);
+};
+
+function move(step) {
+  const list = shown();
+  const place = current ? list.indexOf(current) : -1;
+  setCurrent(list[Math.min(Math.max(place + step, 0), list.length - 1)]);
+}
+
+function choose(key) {
+  if (!current) return false;
+  const label = $$('.answer', current).find((one) => $('kbd', one)?.textContent === key);
+  const input = label ? $('input', label) : null;
+  if (!input) return false;
+  input.checked = input.type === 'checkbox' ? !input.checked : true;
+  input.dispatchEvent(new Event('change', { bubbles: true }));
+  if (current.dataset.type === 'single' || key === 'n') {
+    const next = shown()[shown().indexOf(current) + 1];
+    if (next) setCurrent(next);
+  }
+  return true;
+}
+
+function comment() {
+  if (!current) return;
+  showComment(current, true);
+  $('[data-comment]', current).focus();
+}
+
+document.addEventListener('keydown', (event) => {
+  if ((event.metaKey || event.ctrlKey) && event.key === 'Enter') { event.preventDefault(); submitKey(); return; }
+  if (event.key === 'Escape' && typing(event.target)) { event.target.blur(); return; }
+  if (event.metaKey || event.ctrlKey || event.altKey || typing(event.target) || $('dialog[open]')) return;
+  if (event.key === ' ' && !event.target.closest('button, a, input')) { event.preventDefault(); player?.toggle(); return; }
+  if (event.target.matches?.('input[type=range]')) return;
+  const arrows = { ArrowLeft: () => player?.seek(player.now() - 5000), ArrowRight: () => player?.seek(player.now() + 5000), ArrowDown: () => move(1), ArrowUp: () => move(-1) };
+  if (arrows[event.key] && !event.target.matches?.('input[type=radio]')) { event.preventDefault(); arrows[event.key](); return; }
+  if (document.body.dataset.keys === 'off') return;
+  const letters = {
+    j: () => move(1), k: () => move(-1), c: comment, p: () => pin(), t: templates,
+    s: () => player?.nextSilence(), m: () => player?.nextMarker(), '[': () => player?.faster(-1), ']': () => player?.faster(1),
+  };
+  if (letters[event.key]) { event.preventDefault(); letters[event.key](); }
+  else if (/^[0-9n]$/.test(event.key) && choose(event.key)) event.preventDefault();
+});
+
+form.addEventListener('focusin', (event) => setCurrent(event.target.closest('.question'), false));
+form.addEventListener('click', (event) => {
+  const q = event.target.closest('.question');
+  if (q) setCurrent(q, false);
+  if (event.target.closest('[data-open-comment]')) comment();
+  if (event.target.closest('[data-pin]')) pin();
+  const remove = event.target.closest('[data-remove-pin]');
+  if (remove) unpin(remove.dataset.removePin);
+});
+
+form.addEventListener('change', (event) => {
+  const input = event.target;
+  const q = input.closest('.question');
+  if (q && input.matches('[data-na], [data-none]') && input.checked)
+    for (const other of $$('input[type=checkbox]:checked', q)) if (other !== input) other.checked = false;
+  else if (q && input.matches('[data-answers] input[type=checkbox]') && input.checked)
+    for (const other of $$('[data-na]:checked, [data-none]:checked', q)) other.checked = false;
+  if (q) q.dataset.error = '';
+  changed(150);
+});
+form.addEventListener('input', (event) => {
+  if (event.target.matches('[data-narrow]')) return narrow(event.target);
+  if (event.target.matches('textarea, input:not([type=radio], [type=checkbox])')) {
+    const q = event.target.closest('.question');
+    if (q && event.target.matches('[data-text-answer]') && event.target.value && $('[data-na]', q)) $('[data-na]', q).checked = false;
+    changed();
+  }
+  return undefined;
+});
+
+function narrow(input) {
+  for (const label of $$('.answer', input.closest('[data-answers]')))
+    label.hidden = !label.textContent.toLowerCase().includes(input.value.toLowerCase());
+}
+
+function templates() {
+  const menu = $('[data-template-menu]');
+  if (!current) return;
+  showComment(current, true);
+  menu.showPopover();
+  $('button', menu)?.focus();
+}
+for (const button of $$('[data-template]'))
+  button.addEventListener('click', () => {
+    const area = $('[data-comment]', current);
+    area.value = area.value ? `${area.value} ${button.dataset.template}` : button.dataset.template;
+    $('[data-template-menu]').hidePopover();
+    area.focus();
+    changed(150);
+  });
+
+// ------------------------------------------------------------------ evidence
+
+function selected() {
+  const selection = getSelection();
+  if (!selection || selection.isCollapsed) return null;
+  const text = selection.anchorNode?.parentElement?.closest('[data-text]');
+  if (!text || text !== selection.focusNode?.parentElement?.closest('[data-text]')) return null;
+  const range = selection.getRangeAt(0);
+  const before = range.cloneRange();
+  before.selectNodeContents(text);
+  before.setEnd(range.startContainer, range.startOffset);
+  // offsets count code points, as the server does
+  const start = [...before.toString()].length;
+  const turn = Number(text.closest('[data-turn]').dataset.turn);
+  return { kind: 'text', turn_id: turn, char_start: start, char_end: start + [...range.toString()].length, quote: range.toString() };
+}
+
+let lastMessage = null;
+for (const message of $$('.message[data-turn]')) message.addEventListener('click', () => {
+  lastMessage?.removeAttribute('aria-current');
+  lastMessage = message;
+  message.setAttribute('aria-current', 'true');
+});
+
+function pin() {
+  if (!current) setCurrent(shown()[0]);
+  const found = selected() ?? moment() ?? message();
+  if (!found) { say('waiting', 'Select a passage or a message first, then press p.'); return; }
+  const one = { client_id: crypto.randomUUID(), question: current.dataset.ref, note: '', ...found };
+  pins.set(one.client_id, one);
+  const { quote, ...sent } = one;
+  pinsToAdd.push(sent);
+  getSelection()?.removeAllRanges();
+  showPins();
+  changed(150);
+}
+
+function moment() {
+  if (!player) return null;
+  const now = Math.round(player.now());
+  const line = $$('[data-transcript] [data-start]').find((one) => Number(one.dataset.start) <= now && Number(one.dataset.end) >= now);
+  const start = line ? Number(line.dataset.start) : Math.max(0, now - 2000);
+  const end = line ? Math.max(Number(line.dataset.end), start + 500) : Math.max(now, start + 1000);
+  return { kind: 'audio', start_ms: start, end_ms: end, quote: line ? $('[data-text]', line).textContent : '' };
+}
+
+function message() {
+  if (!lastMessage) return null;
+  return { kind: 'message', turn_id: Number(lastMessage.dataset.turn), quote: $('[data-text]', lastMessage).textContent };
+}
+
+function unpin(id) {
+  pins.delete(id);
+  if (pinsToAdd.some((one) => one.client_id === id)) pinsToAdd = pinsToAdd.filter((one) => one.client_id !== id);
+  else pinsToRemove.push(id);
+  showPins();
+  changed(150);
+}
+
+function showPins() {
+  for (const q of questions) {
+    const own = [...pins.values()].filter((one) => one.question === q.dataset.ref);
+    $('[data-pins]', q).replaceChildren(...own.map(pinRow));
+    $('[data-pin]', q)?.setAttribute('aria-pressed', String(own.length > 0));
+  }
+  for (const badge of $$('[data-badges] [data-pin-badge]')) badge.remove();
+  for (const marked of $$('[data-pinned]')) delete marked.dataset.pinned;
+  for (const one of pins.values()) {
+    const line = one.turn_id ? document.getElementById(`turn-${one.turn_id}`) : $$('[data-transcript] [data-start]').find((l) => Number(l.dataset.start) < one.end_ms && Number(l.dataset.end) > one.start_ms);
+    if (!line) continue;
+    line.dataset.pinned = '';
+    const badge = document.createElement('span');
+    badge.className = 'badge';
+    badge.dataset.tone = 'accent';
+    badge.dataset.pinBadge = '';
+    badge.textContent = `Q${byRef.get(one.question)?.dataset.number ?? ''}`;
+    $('[data-badges]', line)?.append(badge);
+  }
+  player?.setMarkers([...pins.values()].filter((one) => one.start_ms != null).map((one) => ({ start: one.start_ms, end: one.end_ms ?? one.start_ms + 1000 })));
+}
+
+function pinRow(one) {
+  const row = document.createElement('div');
+  row.className = 'pin-row';
+  const clip = document.createElement('button');
+  clip.type = 'button';
+  clip.className = 'clip';
+  if (one.start_ms != null && player) {
+    Object.assign(clip.dataset, { clip: '', start: one.start_ms, end: one.end_ms ?? one.start_ms + 8000 });
+    clip.textContent = `▶ ${clock(one.start_ms)}`;
+    clip.setAttribute('aria-label', `Play from ${clock(one.start_ms)}`);
+  } else {
+    clip.textContent = 'show';
+    clip.addEventListener('click', () => document.getElementById(`turn-${one.turn_id}`)?.scrollIntoView({ block: 'center' }));
+  }
+  const quote = document.createElement('bdi');
+  quote.className = 'small quote';
+  quote.textContent = (one.quote ?? '').slice(0, 90);
+  const remove = document.createElement('button');
+  remove.type = 'button';
+  remove.className = 'btn btn-quiet btn-small';
+  remove.dataset.removePin = one.client_id;
+  remove.setAttribute('aria-label', 'Remove this evidence');
+  remove.textContent = '×';
+  row.append(clip, quote, remove);
+  return row;
+}
+
+for (const row of $$('[data-pin-id]')) {
+  const clip = $('.clip', row);
+  const q = row.closest('.question');
+  const turn = clip?.getAttribute('href')?.replace('#turn-', '');
+  pins.set(row.dataset.pinId, {
+    client_id: row.dataset.pinId, question: q.dataset.ref, quote: $('.quote', row)?.textContent ?? '',
+    start_ms: clip?.dataset.start ? Number(clip.dataset.start) : null, end_ms: clip?.dataset.end ? Number(clip.dataset.end) : null,
+    turn_id: turn ? Number(turn) : null,
+  });
+}
+
+// ------------------------------------------------------------------ submit sheet
+
+const sheet = $('[data-sheet-dialog]');
+
+async function openSheet() {
+  const done = await send();
+  if (!isEmpty(pending()) && !done) return;
+  let answer;
+  try {
+    answer = await fetch(facts.sheet, { headers: { 'X-Fragment': '1' } });
+  } catch {
+    later('The server does not answer. Your work is kept on this computer.');
+    return;
+  }
+  if (answer.status === 401) { expired(await answer.json()); return; }
+  if (!answer.ok) { say('failed', 'The submit sheet could not be loaded. Try again in a moment.'); return; }
+  sheet.innerHTML = await answer.text();
+  sheet.showModal();
+}
+
+function submitKey() {
+  if (sheet.open) { const button = $('[data-confirm]', sheet); if (!button.disabled) button.click(); }
+  else openSheet();
+}
+
+sheet.addEventListener('click', (event) => {
+  const go = event.target.closest('[data-go]');
+  if (go) { event.preventDefault(); sheet.close(); setCurrent(byRef.get(go.dataset.go)); }
+  if (event.target.closest('[data-close]')) { event.preventDefault(); sheet.close(); }
+});
+sheet.addEventListener('submit', (event) => { if (event.target.method === 'post') vault.keep(null); });
+form.addEventListener('submit', (event) => { event.preventDefault(); openSheet(); });
+
+for (const button of $$('[data-pane-for]'))
+  button.addEventListener('click', () => {
+    $('.workspace').dataset.pane = button.dataset.paneFor;
+    for (const other of $$('[data-pane-for]')) other.setAttribute('aria-selected', String(other === button));
+  });
+
+// ------------------------------------------------------------------ time really worked
+
+let active = Date.now();
+for (const kind of ['pointermove', 'keydown', 'wheel', 'touchstart']) addEventListener(kind, () => { active = Date.now(); }, { passive: true });
+setInterval(() => {
+  const busy = document.visibilityState === 'visible' && (Date.now() - active < IDLE_MS || player?.playing());
+  if (!busy) return;
+  unsent += 1;
+  worked += 1;
+  $('[data-spent]').textContent = clock(worked * 1000).replace(/^0/, '');
+  if (unsent >= 15 && !sending && failures === 0) send();
+}, 1000);
+
+addEventListener('online', () => send());
+document.addEventListener('visibilitychange', () => { if (document.visibilityState === 'visible' && !isEmpty(pending())) send(); });
+addEventListener('beforeunload', (event) => { if (!isEmpty(pending())) event.preventDefault(); });
+channel.addEventListener('message', async (event) => {
+  // another tab saved: ask the server what it holds now, without changing anything
+  if (event.data.tab === tab || event.data.revision <= revision || !isEmpty(pending())) return;
+  unsent = Math.max(unsent, 15);
+  send();
+});
+
+// ------------------------------------------------------------------ start
+
+async function restore() {
+  const kept = await vault.open();
+  if (!kept) return;
+  let count = 0;
+  for (const one of kept.changes ?? []) {
+    const q = byRef.get(one.question);
+    if (!q || same(known.get(`${one.question} ${one.field}`), one.value)) continue;
+    if (one.field === 'answer') writeAnswer(q, one.value);
+    else $(one.field === 'comment' ? '[data-comment]' : '[data-cause]', q).value = one.value ?? '';
+    // what was seen then: if somebody changed it since, the server asks
+    known.set(`${one.question} ${one.field}`, one.was);
+    showComment(q, false);
+    count += 1;
+  }
+  for (const one of kept.pins?.add ?? []) if (!pins.has(one.client_id)) { pins.set(one.client_id, one); pinsToAdd.push(one); count += 1; }
+  pinsToRemove.push(...(kept.pins?.remove ?? []));
+  for (const id of pinsToRemove) pins.delete(id);
+  if (kept.private_note && note.value !== kept.private_note.value) { note.value = kept.private_note.value; knownNote = kept.private_note.was; count += 1; }
+  if (!count) { vault.keep(null); return; }
+  const at = new Date(kept.at).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
+  $('[data-notice-words]').textContent = `${count === 1 ? 'One change' : `${count} changes`} from ${at} that had not reached the server ${count === 1 ? 'was' : 'were'} restored.`;
+  $('[data-notice]').hidden = false;
+  changed(0);
+}
+
+for (const q of questions) showComment(q, false);
+showLive(live);
+await restore();
+showPins();
+setCurrent(questions.find((q) => !q.hidden && live.missing.includes(q.dataset.ref)) ?? shown()[0]);
+document.body.dataset.ready = 'true';
