@@ -7,7 +7,6 @@ from pathlib import Path
 
 from flask import Flask, g, request
 from flask_babel import Babel
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from qa.accounts import once, policy, sessions
 from qa.accounts import views as accounts
@@ -76,8 +75,6 @@ def _configure(app: Flask, settings: Settings, keys: crypto.Keys) -> None:
         TRAP_BAD_REQUEST_ERRORS=False,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    if settings.trusted_proxy:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
 
 
 def _find_actor(database: Database) -> Actor | None:

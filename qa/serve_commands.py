@@ -109,9 +109,7 @@ def _serve(settings: config.Settings) -> None:
             host=settings.host,
             port=settings.port,
             threads=settings.threads,
-            trusted_proxy=settings.trusted_proxy or None,
-            trusted_proxy_headers={"x-forwarded-for", "x-forwarded-proto"} if settings.trusted_proxy else None,
-            clear_untrusted_proxy_headers=True,
+            **_proxy(settings),
             ident=None,
             channel_timeout=60,
         )
@@ -129,6 +127,18 @@ def _serve(settings: config.Settings) -> None:
     except (SystemExit, KeyboardInterrupt):
         server.close()
         server.task_dispatcher.shutdown(timeout=30)
+
+
+def _proxy(settings: config.Settings) -> dict[str, Any]:
+    """Return whom to believe about the address and scheme a request came with: nobody, or one proxy."""
+    if not settings.trusted_proxy:
+        return {"clear_untrusted_proxy_headers": True}
+    headers = {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"}
+    return {
+        "trusted_proxy": settings.trusted_proxy,
+        "trusted_proxy_headers": headers,
+        "clear_untrusted_proxy_headers": True,
+    }
 
 
 def _keep_worker(path: str | None, stopping: threading.Event) -> None:

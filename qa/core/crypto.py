@@ -1,8 +1,9 @@
-"""Keys: one data key in a file, everything else sealed by it; nothing secret in the database.
+"""Keys: the data key lies in a file, everything else is sealed by it; nothing secret in the database.
 
-Small secrets are sealed with AES-GCM under the data key. A recording has a key of its own, itself
-sealed: destroying that erases the recording. Its bytes are sealed in chunks, so that a range can
-be read without opening the whole, and no chunk can be moved, swapped, cut or added.
+Small secrets are sealed with AES-GCM and carry the id of the key that sealed them, so that the key
+can be changed while old values still open. A recording has a key of its own, itself sealed:
+destroying that erases the recording. Its bytes are sealed in numbered chunks, so that a range is
+read without opening the whole, and no chunk can be moved, swapped, cut or added.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import os
 import secrets
 import stat
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 KEY_BYTES = 32
+KEY_ID_BYTES = 4
 NONCE_BYTES = 12
 TAG_BYTES = 16
 CHUNK_BYTES = 65_536
@@ -34,10 +37,11 @@ class Tampered(Exception):
 
 
 class Keys:
-    """The data key of one site."""
+    """The data key of one site; behind it, older ones that only open what they once sealed."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, older: Sequence[bytes] = ()) -> None:
         self._key = key
+        self._by_id = {_key_id(known): known for known in (*reversed(older), key)}
 
     def fingerprint(self) -> str:
         """Return a short name of the key that tells nothing about it."""
@@ -45,52 +49,95 @@ class Keys:
 
     def derive(self, purpose: str) -> bytes:
         """Return 32 bytes for one purpose, the same each time."""
-        return hmac.new(self._key, purpose.encode(), hashlib.sha256).digest()
+        return sub_key(self._key, purpose)
 
     def seal(self, plain: bytes, *, purpose: str) -> bytes:
-        """Return ``plain`` sealed for one purpose."""
+        """Return ``plain`` sealed for one purpose by the newest key."""
         nonce = secrets.token_bytes(NONCE_BYTES)
-        return nonce + AESGCM(self._key).encrypt(nonce, plain, purpose.encode())
+        return _key_id(self._key) + nonce + AESGCM(self._key).encrypt(nonce, plain, purpose.encode())
 
     def open(self, sealed: bytes, *, purpose: str) -> bytes:
-        """Return what was sealed; raise ``Tampered`` when it was changed."""
+        """Return what was sealed; raise ``Tampered`` when it was changed or no key here sealed it."""
+        key = self._by_id.get(sealed[:KEY_ID_BYTES])
+        if key is None:
+            raise Tampered("the value was sealed by a key that is not in the key file")
+        start = KEY_ID_BYTES + NONCE_BYTES
         try:
-            return AESGCM(self._key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], purpose.encode())
-        except InvalidTag as error:
-            raise Tampered("a sealed value was changed, or the data key is another one") from error
+            return AESGCM(key).decrypt(sealed[KEY_ID_BYTES:start], sealed[start:], purpose.encode())
+        except (InvalidTag, ValueError) as error:
+            raise Tampered("a sealed value was changed") from error
+
+    def is_current(self, sealed: bytes) -> bool:
+        """Tell whether the newest key sealed this; if not, ``reseal`` it."""
+        return sealed[:KEY_ID_BYTES] == _key_id(self._key)
+
+    def reseal(self, sealed: bytes, *, purpose: str) -> bytes:
+        """Return the same secret sealed by the newest key; safe to repeat."""
+        return self.seal(self.open(sealed, purpose=purpose), purpose=purpose)
+
+
+def _key_id(key: bytes) -> bytes:
+    return sub_key(key, "key-id")[:KEY_ID_BYTES]
 
 
 def ensure_key(file: Path) -> bool:
-    """Make the data key when there is none; return whether it was made."""
+    """Make the data key when there is none; return whether it was made. It is there whole or not at all."""
     if file.exists():
         return False
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as out:
+    draft = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as out:
         out.write(secrets.token_hex(KEY_BYTES) + "\n")
         out.flush()
         os.fsync(out.fileno())
+    try:
+        os.link(draft, file)  # unlike a rename, never replaces a key that another process just made
+    except FileExistsError:
+        return False
+    finally:
+        draft.unlink()
+    sync_folder(file.parent)
     return True
 
 
 def load_keys(file: Path) -> Keys:
-    """Read the data key; raise ``KeyFileError`` when it is missing, open to others or damaged."""
+    """Read the key file: the newest key in its first line, older ones below.
+
+    Raises ``KeyFileError`` when it is missing, open to others or damaged.
+    """
     try:
-        mode = stat.S_IMODE(file.stat().st_mode)
-        text = file.read_text(encoding="ascii").strip()
+        with file.open(encoding="ascii") as opened:
+            mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
+            lines = opened.read().split()
     except FileNotFoundError:
-        raise KeyFileError(f"{file}: the data key is missing. Run `qa upgrade` to make one.") from None
+        raise KeyFileError(
+            f"{file}: the data key is missing. Run `qa upgrade` to make one, or put the saved one there."
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise KeyFileError(f"{file}: the data key cannot be read: {error}.") from error
     if mode & 0o077:
         raise KeyFileError(f"{file}: others can read the data key. Run: chmod 600 {file}")
+    keys = [_key_of(line) for line in lines]
+    if not keys or not all(keys):
+        raise KeyFileError(f"{file}: the data key is damaged. Each line needs 64 hexadecimal digits.")
+    return Keys(keys[0], keys[1:])
+
+
+def _key_of(line: str) -> bytes:
     try:
-        key = bytes.fromhex(text)
+        key = bytes.fromhex(line)
     except ValueError:
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise KeyFileError(f"{file}: the data key is damaged: 64 hexadecimal digits are needed.")
-    return Keys(key)
+        return b""
+    return key if len(key) == KEY_BYTES else b""
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a new or renamed name in ``folder`` survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def new_content_key() -> bytes:
@@ -99,12 +146,12 @@ def new_content_key() -> bytes:
 
 
 def sub_key(key: bytes, purpose: str) -> bytes:
-    """Return a key of its own for a second file of the same recording: nonces must never meet twice."""
+    """Return a key of its own for one purpose, the same each time."""
     return hmac.new(key, purpose.encode(), hashlib.sha256).digest()
 
 
 class ChunkSealer:
-    """Seal and open numbered chunks of one file under its own key.
+    """Seal and open numbered chunks of one file under a key that no other file has.
 
     The nonce is the chunk's number and whether it is the last, so order and length are proven:
     a file without its last chunk, or with more behind it, does not open.
@@ -121,7 +168,7 @@ class ChunkSealer:
         """Return one plain chunk; raise ``Tampered``."""
         try:
             return self._box.decrypt(_nonce(number, last), sealed, None)
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             raise Tampered(f"chunk {number} of a recording was changed") from error
 
 

@@ -1,7 +1,8 @@
 """Jobs as rows: the table owns the state, the bell only wakes the worker.
 
-A job is written in the transaction of its cause. Taking one gives a lease and a token; every later
-write carries the token, so a worker that was thought dead can change nothing any more.
+A job is written in the transaction of its cause. Taking one counts the attempt and gives a lease
+and a token; every later write carries the token, so a worker that was thought dead can change
+nothing any more. Whatever a job does must bear being done twice.
 """
 
 from __future__ import annotations
@@ -12,19 +13,46 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Index, Integer, String, Text, func, or_, select, update
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    ColumnElement,
+    Index,
+    Integer,
+    String,
+    Text,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
+from qa.core import clock
 from qa.core.db import Base, Database, UtcDateTime
 
 LEASE = timedelta(seconds=60)
+LONGEST_PAUSE = timedelta(seconds=300)
 QUEUES = ("fast", "import", "media", "model")
-LIVE = ("queued", "running")
+STATES = ("queued", "running", "done", "cancelled", "dead")
 RINGS = "rings"
+BATCH = 500
+
+_QUEUED = text("state = 'queued'")
+_RUNNING = text("state = 'running'")
 
 
 class Job(Base):
-    """One piece of background work: queued, running, done, cancelled or dead."""
+    """One piece of background work: queued, running, done, cancelled or dead.
+
+    Of jobs with one ``alone_key`` a single one runs at a time; of those with one ``dedupe_key`` a
+    single one waits.
+    """
 
     __tablename__ = "job"
 
@@ -39,6 +67,7 @@ class Job(Base):
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     run_after: Mapped[datetime] = mapped_column(UtcDateTime)
     dedupe_key: Mapped[str | None] = mapped_column(String(120))
+    alone_key: Mapped[str | None] = mapped_column(String(60))
     done_count: Mapped[int] = mapped_column(Integer, default=0)
     total_count: Mapped[int | None]
     message: Mapped[str] = mapped_column(String(300), default="")
@@ -49,14 +78,13 @@ class Job(Base):
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     __table_args__ = (
-        Index("ix_job_due", "queue", "state", "run_after", "id"),
-        Index(
-            "uq_job_dedupe_key",
-            "dedupe_key",
-            unique=True,
-            sqlite_where=state == "queued",
-            postgresql_where=state == "queued",
-        ),
+        CheckConstraint(f"queue IN {QUEUES!r}", name="known_queue"),
+        CheckConstraint(f"state IN {STATES!r}", name="known_state"),
+        Index("ix_job_due", "queue", "run_after", "id", sqlite_where=_QUEUED, postgresql_where=_QUEUED),
+        Index("ix_job_lease", "lease_until", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
+        Index("ix_job_state", "state", "id"),
+        Index("uq_job_dedupe_key", "dedupe_key", unique=True, sqlite_where=_QUEUED, postgresql_where=_QUEUED),
+        Index("uq_job_alone_key", "alone_key", unique=True, sqlite_where=_RUNNING, postgresql_where=_RUNNING),
     )
 
 
@@ -84,6 +112,7 @@ class Taken:
 
     id: int
     kind: str
+    queue: str
     payload: dict[str, Any]
     attempt: int
     max_attempts: int
@@ -99,25 +128,45 @@ def enqueue(
     queue: str = "fast",
     run_after: datetime | None = None,
     dedupe_key: str | None = None,
+    alone_key: str | None = None,
     max_attempts: int = 3,
-) -> None:
-    """Add a job to the caller's transaction; with a ``dedupe_key`` that waits already, nothing."""
-    if dedupe_key is not None:
-        waiting = select(Job.id).where(Job.dedupe_key == dedupe_key, Job.state == "queued")
-        if session.scalar(waiting) is not None:
-            return
-    session.add(
-        Job(
-            kind=kind,
-            queue=queue,
-            payload=payload,
-            run_after=run_after or now,
-            dedupe_key=dedupe_key,
-            max_attempts=max_attempts,
-            enqueued_at=now,
-        )
-    )
+) -> int | None:
+    """Add a job to the caller's transaction; return its id, None when one with ``dedupe_key`` waits already.
+
+    On PostgreSQL a ``dedupe_key`` makes concurrent callers wait for each other's commit.
+    """
+    values: dict[str, Any] = {
+        "kind": kind,
+        "queue": queue,
+        "payload": payload,
+        "run_after": run_after or _at_once(session, now),
+        "dedupe_key": dedupe_key,
+        "alone_key": alone_key,
+        "max_attempts": max_attempts,
+        "enqueued_at": now,
+    }
     session.info.setdefault(RINGS, set()).add(queue)
+    if dedupe_key is None:
+        return session.scalar(insert(Job).values(values).returning(Job.id))
+    unless_waiting = _insert_unless_there(session, Job, values, on=["dedupe_key"], where=_QUEUED)
+    job_id: int | None = session.scalar(unless_waiting.returning(Job.id))
+    return job_id
+
+
+def _at_once(session: Session, now: datetime) -> Any:
+    """Due by the database's own clock, so that a machine whose clock runs ahead delays nothing."""
+    return now if _is_sqlite(session) else func.clock_timestamp()
+
+
+def _is_sqlite(session: Session) -> bool:
+    return session.get_bind().dialect.name == "sqlite"
+
+
+def _insert_unless_there(
+    session: Session, table: type[Base], values: dict[str, Any], *, on: list[str], where: Any = None
+) -> Any:
+    dialect: Any = sqlite if _is_sqlite(session) else postgresql
+    return dialect.insert(table).values(values).on_conflict_do_nothing(index_elements=on, index_where=where)
 
 
 def ringer(ring: Callable[[str], None]) -> Callable[[Session], None]:
@@ -130,11 +179,28 @@ def ringer(ring: Callable[[str], None]) -> Callable[[Session], None]:
     return told
 
 
+def database_time(session: Session) -> datetime:
+    """Return the time by which leases are given and judged: the database server's, one for all workers.
+
+    SQLite has no clock of its own; there every worker is on this machine.
+    """
+    if _is_sqlite(session):
+        return clock.now()
+    served: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+    return served
+
+
 def take(session: Session, queue: str, *, now: datetime) -> Taken | None:
-    """Take the next due job of a queue, or None. The attempt is counted before the work."""
+    """Take the next due job of a queue, or None. The attempt is counted before the work.
+
+    Raises ``IntegrityError`` when another worker takes a job with the same ``alone_key`` at the same
+    moment (PostgreSQL): nothing is taken then.
+    """
+    running = aliased(Job)
+    busy = select(running.alone_key).where(running.state == "running", running.alone_key.is_not(None))
     due = (
         select(Job.id)
-        .where(Job.queue == queue, Job.state == "queued", Job.run_after <= now)
+        .where(_is_due(queue, now), or_(Job.alone_key.is_(None), Job.alone_key.not_in(busy)))
         .order_by(Job.run_after, Job.id)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -145,7 +211,7 @@ def take(session: Session, queue: str, *, now: datetime) -> Taken | None:
     token = secrets.token_hex(16)
     row = session.execute(
         update(Job)
-        .where(Job.id == job_id, Job.state == "queued")
+        .where(Job.id == job_id)
         .values(
             state="running",
             attempt=Job.attempt + 1,
@@ -154,111 +220,162 @@ def take(session: Session, queue: str, *, now: datetime) -> Taken | None:
             started_at=now,
             dedupe_key=None,
         )
-        .returning(Job.id, Job.kind, Job.payload, Job.attempt, Job.max_attempts)
+        .returning(Job.kind, Job.payload, Job.attempt, Job.max_attempts)
     ).one()
-    return Taken(row.id, row.kind, row.payload, row.attempt, row.max_attempts, token)
+    return Taken(job_id, row.kind, queue, row.payload, row.attempt, row.max_attempts, token)
 
 
 def is_due(session: Session, queue: str, *, now: datetime) -> bool:
     """Tell whether another job of this queue waits."""
-    due = select(Job.id).where(Job.queue == queue, Job.state == "queued", Job.run_after <= now)
-    return session.scalar(due.limit(1)) is not None
+    return session.scalar(select(Job.id).where(_is_due(queue, now)).limit(1)) is not None
+
+
+def _is_due(queue: str, now: datetime) -> ColumnElement[bool]:
+    return (Job.queue == queue) & (Job.state == "queued") & (Job.run_after <= now)
 
 
 def renew(session: Session, taken: Taken, *, now: datetime) -> bool:
-    """Prolong the lease; False when the job is no longer in our hands or shall be cancelled."""
-    changed = _mine(session, taken, lease_until=now + LEASE)
-    asked = session.scalar(select(Job.cancel_asked).where(Job.id == taken.id))
-    return changed and not asked
+    """Prolong the lease; False when the job is no longer in our hands."""
+    return _mine(session, taken, lease_until=now + LEASE)
 
 
-def note_progress(session: Session, taken: Taken, done: int, total: int | None, message: str) -> None:
-    """Write how far the job is."""
-    _mine(session, taken, done_count=done, total_count=total, message=message[:300])
+def is_wanted(session: Session, taken: Taken) -> bool:
+    """Tell whether the job is still in our hands and nobody asked to stop it."""
+    where = (Job.id == taken.id, Job.token == taken.token, Job.cancel_asked.is_(False))
+    return session.scalar(select(Job.id).where(*where)) is not None
+
+
+def note_progress(session: Session, taken: Taken, done: int, total: int | None, message: str) -> bool:
+    """Write how far the job is; False when it is no longer in our hands."""
+    return _mine(session, taken, done_count=done, total_count=total, message=message[:300])
 
 
 def finish(session: Session, taken: Taken, *, now: datetime) -> bool:
-    """Mark the job as done; False when somebody else has it by now."""
-    return _mine(session, taken, state="done", finished_at=now, token=None, error=None)
+    """Mark the job as done; False when somebody else has it by now, then keep nothing of it."""
+    return _mine(session, taken, state="done", finished_at=now, token=None, lease_until=None, error=None)
 
 
-def fail(session: Session, taken: Taken, reason: str, *, now: datetime, final: bool = False) -> None:
+def fail(session: Session, taken: Taken, reason: str, *, now: datetime, final: bool = False) -> bool:
     """Queue the job again with a growing pause, or put it on the dead list with its reason."""
     if final or taken.attempt >= taken.max_attempts:
-        _mine(session, taken, state="dead", finished_at=now, token=None, error=reason)
-        return
-    pause = timedelta(seconds=2.0 ** min(taken.attempt, 8) + secrets.randbelow(1000) / 1000)
-    _mine(session, taken, state="queued", run_after=now + pause, token=None, error=reason)
+        return _mine(
+            session, taken, state="dead", finished_at=now, token=None, lease_until=None, error=reason
+        )
+    return _back(session, taken, run_after=now + pause_after(taken.attempt), error=reason)
 
 
-def end_cancelled(session: Session, taken: Taken, *, now: datetime) -> None:
+def pause_after(attempt: int) -> timedelta:
+    """Return how long to wait before the next attempt: 2, 4, 8 … seconds, with some luck added."""
+    return min(timedelta(seconds=2.0 ** min(attempt, 8) * (1 + secrets.randbelow(250) / 1000)), LONGEST_PAUSE)
+
+
+def hand_back(session: Session, taken: Taken, *, now: datetime) -> bool:
+    """Queue the job again because this worker stops; the attempt does not count."""
+    return _back(session, taken, run_after=now, attempt=taken.attempt - 1)
+
+
+def end_cancelled(session: Session, taken: Taken, *, now: datetime) -> bool:
     """Mark a job that a person stopped."""
-    _mine(session, taken, state="cancelled", finished_at=now, token=None)
+    return _mine(session, taken, state="cancelled", finished_at=now, token=None, lease_until=None)
+
+
+def _back(session: Session, taken: Taken, **values: Any) -> bool:
+    session.info.setdefault(RINGS, set()).add(taken.queue)
+    return _mine(session, taken, state="queued", token=None, lease_until=None, **values)
 
 
 def _mine(session: Session, taken: Taken, **values: Any) -> bool:
     where = (Job.id == taken.id, Job.token == taken.token)
-    changed = session.execute(update(Job).where(*where).values(**values))
-    return bool(changed.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result counts rows
+    return _changed(session, update(Job).where(*where).values(**values)) == 1
+
+
+def _changed(session: Session, statement: Any) -> int:
+    result: Any = session.execute(statement, execution_options={"synchronize_session": False})
+    return int(result.rowcount)
 
 
 def sweep(session: Session, *, now: datetime) -> int:
-    """Give back jobs whose worker died: queued again, or dead after the last attempt."""
+    """Give back jobs whose worker died: queued again, or dead after the last attempt; return how many.
+
+    Times that lie too far ahead were written before a clock was put back; they are drawn in, or the
+    jobs would wait for that clock to come round again.
+    """
+    too_long = update(Job).where(Job.state == "running", Job.lease_until > now + LEASE)
+    _changed(session, too_long.values(lease_until=now + LEASE))
+    at_once = (Job.run_after == Job.enqueued_at) & (Job.enqueued_at > now + LEASE)
+    pausing = (Job.attempt > 0) & (Job.run_after > now + LONGEST_PAUSE)
+    _changed(session, update(Job).where(Job.state == "queued", at_once | pausing).values(run_after=now))
     expired = (Job.state == "running", Job.lease_until < now)
-    dead = session.execute(
+    gone = {"token": None, "lease_until": None}
+    dead = (
         update(Job)
         .where(*expired, Job.attempt >= Job.max_attempts)
-        .values(state="dead", finished_at=now, token=None, error="The worker died during each attempt.")
+        .values(state="dead", finished_at=now, error="The worker died during the last attempt.", **gone)
     )
-    back = session.execute(
-        update(Job)
-        .where(*expired, Job.attempt < Job.max_attempts)
-        .values(state="queued", token=None, run_after=now)
-    )
-    return int(dead.rowcount + back.rowcount)  # type: ignore[attr-defined]
+    back = update(Job).where(*expired).values(state="queued", run_after=now, **gone)
+    return _changed(session, dead) + _changed(session, back)
 
 
 def retry(session: Session, job_id: int, *, now: datetime) -> bool:
     """Queue a dead or cancelled job again; False when it is neither."""
     where = (Job.id == job_id, Job.state.in_(("dead", "cancelled")))
-    values = {"state": "queued", "attempt": 0, "run_after": now, "cancel_asked": False, "finished_at": None}
-    changed = session.execute(update(Job).where(*where).values(**values).returning(Job.queue)).scalar()
-    if changed is None:
+    values = {
+        "state": "queued",
+        "attempt": 0,
+        "run_after": _at_once(session, now),
+        "cancel_asked": False,
+        "finished_at": None,
+    }
+    queue = session.scalar(update(Job).where(*where).values(values).returning(Job.queue))
+    if queue is None:
         return False
-    session.info.setdefault(RINGS, set()).add(changed)
+    session.info.setdefault(RINGS, set()).add(queue)
     return True
 
 
-def ask_cancel(session: Session, job_id: int, *, now: datetime) -> None:
-    """Stop a waiting job at once and ask a running one to stop."""
-    where = (Job.id == job_id, Job.state == "queued")
-    session.execute(update(Job).where(*where).values(state="cancelled", finished_at=now))
-    session.execute(update(Job).where(Job.id == job_id, Job.state == "running").values(cancel_asked=True))
+def ask_cancel(session: Session, job_id: int, *, now: datetime) -> bool:
+    """Stop a waiting job at once, ask a running one to stop; False when it is over already."""
+    waiting = update(Job).where(Job.id == job_id, Job.state == "queued")
+    running = update(Job).where(Job.id == job_id, Job.state == "running")
+    return (
+        _changed(session, waiting.values(state="cancelled", finished_at=now))
+        or _changed(session, running.values(cancel_asked=True))
+    ) == 1
 
 
-def due_schedule(session: Session, name: str, *, every: timedelta, now: datetime) -> bool:
+def absorb(session: Session, kind: str) -> int:
+    """Remove waiting jobs of a kind that the present run does as well; return how many."""
+    return _changed(session, delete(Job).where(Job.kind == kind, Job.state == "queued"))
+
+
+def is_live(session: Session, kind: str) -> bool:
+    """Tell whether a job of this kind waits or runs."""
+    live = select(Job.id).where(Job.kind == kind, Job.state.in_(("queued", "running")))
+    return session.scalar(live.limit(1)) is not None
+
+
+def claim_slot(session: Session, name: str, *, every: timedelta, now: datetime) -> bool:
     """Claim the present slot of a schedule; True for exactly one worker."""
     seconds = int(every.total_seconds())
     slot = datetime.fromtimestamp(int(now.timestamp()) // seconds * seconds, tz=now.tzinfo)
-    if session.get(Scheduled, (name, slot)) is not None:
-        return False
-    session.add(Scheduled(name=name, due_at=slot))
-    session.flush()
-    return True
+    claim = _insert_unless_there(session, Scheduled, {"name": name, "due_at": slot}, on=["name", "due_at"])
+    return session.scalar(claim.returning(Scheduled.name)) is not None
 
 
 def beat(session: Session, name: str, *, now: datetime) -> None:
-    """Say that a worker lives."""
-    row = session.get(Heartbeat, name)
-    if row is None:
-        session.add(Heartbeat(name=name, at=now))
-    else:
-        row.at = now
+    """Say that a worker lives, and forget those not seen for a day."""
+    session.merge(Heartbeat(name=name, at=now))
+    _changed(session, delete(Heartbeat).where(Heartbeat.at < now - timedelta(days=1)))
 
 
 def worker_heartbeat(session: Session) -> datetime | None:
     """Return when any worker was last seen."""
     return session.scalar(select(func.max(Heartbeat.at)))
+
+
+def find_job(session: Session, job_id: int) -> Job | None:
+    """Return one job, None when there is none."""
+    return session.get(Job, job_id)
 
 
 def counts(session: Session) -> dict[str, int]:
@@ -273,10 +390,19 @@ def list_jobs(session: Session, *, state: str | None = None, limit: int = 50) ->
     return list(session.scalars(wanted if state is None else wanted.where(Job.state == state)))
 
 
-def discard(database: Database, *, before: datetime) -> int:
-    """Remove finished jobs older than ``before``; dead ones stay."""
-    from_table = Job.__table__.delete().where(
-        or_(Job.state == "done", Job.state == "cancelled"), Job.finished_at < before
-    )
-    with database.transaction() as session:
-        return int(session.execute(from_table).rowcount)  # type: ignore[attr-defined]
+def discard_dead(session: Session, job_id: int) -> bool:
+    """Remove a dead or cancelled job for good; False when it is neither."""
+    return _changed(session, delete(Job).where(Job.id == job_id, Job.state.in_(("dead", "cancelled")))) == 1
+
+
+def forget_finished(database: Database, *, before: datetime) -> int:
+    """Remove jobs and schedule slots that ended before, a batch a transaction; dead jobs stay."""
+    old = select(Job.id).where(Job.state.in_(("done", "cancelled")), Job.finished_at < before).limit(BATCH)
+    removed = 0
+    while True:
+        with database.transaction() as session:
+            now_gone = _changed(session, delete(Job).where(Job.id.in_(old)))
+            _changed(session, delete(Scheduled).where(Scheduled.due_at < before))
+        removed += now_gone
+        if now_gone < BATCH:
+            return removed

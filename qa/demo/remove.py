@@ -1,0 +1,126 @@
+"""Take the demo centre away again: everything marked as demo, and what people added to it.
+
+Audit rows stay. Real people's own things are left alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, delete, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from qa.accounts.models import Team, User
+from qa.core import audit
+from qa.core.actor import SYSTEM
+from qa.core.storage import Storage
+from qa.evaluations.models import Assignment, CommentTemplate, Evaluation
+from qa.interactions.models import Interaction, Recording
+from qa.scorecards.models import Scorecard, ScorecardVersion
+
+
+@dataclass(frozen=True, slots=True)
+class RealWork:
+    """Something a real person added to demo data."""
+
+    words: str
+    count: int
+
+
+def demo_interactions() -> Select[tuple[int]]:
+    """Return the demo conversations' ids."""
+    return select(Interaction.id).where(Interaction.is_demo)
+
+
+def demo_people() -> Select[tuple[int]]:
+    """Return the demo people's ids."""
+    return select(User.id).where(User.is_demo)
+
+
+def demo_forms() -> Select[tuple[int]]:
+    """Return the demo scorecards' ids."""
+    return select(Scorecard.id).where(Scorecard.is_demo)
+
+
+def real_work(session: Session) -> list[RealWork]:
+    """Return what real people have added to demo data and what would go with it."""
+    asked: list[tuple[str, Any]] = [
+        ("evaluations of demo conversations or with demo scorecards", _touching(Evaluation)),
+        ("assignments of demo conversations", _touching(Assignment)),
+        ("real people in demo teams (they stay, without a team)", _in_demo_teams()),
+        ("real conversations of demo agents (they stay, without an agent)", _of_demo_agents()),
+    ]
+    found = []
+    for words, condition in asked:
+        count = session.scalar(select(func.count()).where(condition)) or 0
+        if count:
+            found.append(RealWork(words, count))
+    return found
+
+
+def _touching(table: Any) -> Any:
+    """Not marked as demo, but cannot stay without what is."""
+    return ~table.is_demo & or_(
+        table.interaction_id.in_(demo_interactions()),
+        table.scorecard_id.in_(demo_forms()),
+        table.agent_id.in_(demo_people()),
+        table.evaluator_id.in_(demo_people()),
+    )
+
+
+def _in_demo_teams() -> Any:
+    return ~User.is_demo & User.team_id.in_(select(Team.id).where(Team.is_demo))
+
+
+def _of_demo_agents() -> Any:
+    return ~Interaction.is_demo & Interaction.agent_id.in_(demo_people())
+
+
+def remove(session: Session, storage: Storage, *, now: datetime) -> int:
+    """Take everything away, in the order of its references; return how many conversations went."""
+    gone = session.scalar(select(func.count()).select_from(Interaction).where(Interaction.is_demo)) or 0
+    keys = list(session.scalars(select(Recording.storage_key).where(Recording.is_demo)))
+    evaluations = select(Evaluation.id).where(or_(Evaluation.is_demo, _touching(Evaluation)))
+    session.execute(delete(Evaluation).where(Evaluation.id.in_(evaluations)))
+    session.execute(delete(Assignment).where(or_(Assignment.is_demo, _touching(Assignment))))
+    session.execute(delete(Recording).where(Recording.interaction_id.in_(demo_interactions())))
+    session.execute(delete(Interaction).where(Interaction.is_demo))
+    session.execute(delete(CommentTemplate).where(CommentTemplate.is_demo))
+    _free_references(session)
+    session.execute(delete(ScorecardVersion).where(ScorecardVersion.scorecard_id.in_(demo_forms())))
+    session.execute(delete(Scorecard).where(Scorecard.is_demo))
+    _remove_people(session)
+    audit.record(session, SYSTEM, "demo:remove", "site", "demo", now=now)
+    for key in keys:
+        storage.delete(key)
+    return gone
+
+
+def _free_references(session: Session) -> None:
+    """Let real rows stand without the demo people and teams they name."""
+    people, teams = demo_people(), select(Team.id).where(Team.is_demo)
+    session.execute(update(Interaction).where(Interaction.agent_id.in_(people)).values(agent_id=None))
+    session.execute(update(Interaction).where(Interaction.team_id.in_(teams)).values(team_id=None))
+    session.execute(update(User).where(~User.is_demo, User.team_id.in_(teams)).values(team_id=None))
+    for column in ("made_by_id", "activated_by_id"):
+        of_version = getattr(ScorecardVersion, column)
+        session.execute(update(ScorecardVersion).where(of_version.in_(people)).values({column: None}))
+
+
+def _remove_people(session: Session) -> None:
+    tables = User.metadata.tables
+    people, teams = demo_people(), select(Team.id).where(Team.is_demo)
+    session.execute(tables["participant"].delete().where(tables["participant"].c.user_id.in_(people)))
+    session.execute(tables["viewer"].delete().where(tables["viewer"].c.user_id.in_(people)))
+    session.execute(tables["membership"].delete().where(tables["membership"].c.user_id.in_(people)))
+    session.execute(tables["membership"].delete().where(tables["membership"].c.team_id.in_(teams)))
+    session.execute(tables["comment_template"].delete().where(tables["comment_template"].c.owner_id.in_(people)))
+    session.execute(delete(User).where(User.is_demo))
+    while leaves := list(
+        session.scalars(
+            select(Team.id).where(Team.is_demo, Team.id.not_in(select(Team.parent_id).where(Team.parent_id.is_not(None))))
+        )
+    ):
+        session.execute(delete(Team).where(Team.id.in_(leaves)))
