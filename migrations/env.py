@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from alembic import context
@@ -28,7 +28,7 @@ MODELS = (
 )
 
 
-def render_item(kind: str, item: Any, _context: Any) -> str | bool:
+def render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     """Write our own column type as a plain one: history must not import the program."""
     if kind == "type" and isinstance(item, UtcDateTime):
         return "sa.DateTime(timezone=True)"
@@ -69,7 +69,9 @@ def _sqlite_connected(dbapi: Any, _record: Any) -> None:
 def _refuse_orphans(connection: sa.Connection) -> None:
     orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
     if orphans:
-        raise RuntimeError(f"the migration would leave {len(orphans)} rows without their parent: {orphans[:3]}")
+        raise RuntimeError(
+            f"the migration would leave {len(orphans)} rows without their parent: {orphans[:3]}"
+        )
 
 
 run()

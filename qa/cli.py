@@ -48,7 +48,10 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="candor", message="candor %(version)s")
 @click.option(
-    "--config", type=click.Path(dir_okay=False), default=None, help="Another qa.toml; QA_CONFIG does the same."
+    "--config",
+    type=click.Path(dir_okay=False),
+    default=None,
+    help="Another qa.toml; QA_CONFIG does the same.",
 )
 @click.pass_context
 def qa(ctx: click.Context, config: str | None) -> None:
@@ -80,7 +83,13 @@ def main(arguments: list[str] | None = None) -> Any:
 def _sentence_of(error: Exception) -> str | None:
     """Return what to tell a person, or None for a fault of ours, which keeps its trace."""
     told = {"SettingsError", "KeyFileError"} | {
-        "DomainError", "NotFound", "Forbidden", "Conflict", "Invalid", "TooMany", "Unavailable"
+        "DomainError",
+        "NotFound",
+        "Forbidden",
+        "Conflict",
+        "Invalid",
+        "TooMany",
+        "Unavailable",
     }
     names = {kind.__name__ for kind in type(error).__mro__}
     if names & told:

@@ -80,12 +80,16 @@ SETTINGS: dict[str, Setting] = {
         _text, "", "Database; empty means SQLite in data_dir. postgresql+psycopg://user@host/name"
     ),
     "key_file": Setting(_text, "", "File of the data key; empty means keys/data.key in data_dir."),
-    "queue_url": Setting(_text, "", "Bell of the job queue; empty means SQLite in data_dir. redis://host:6379/0"),
+    "queue_url": Setting(
+        _text, "", "Bell of the job queue; empty means SQLite in data_dir. redis://host:6379/0"
+    ),
     "host": Setting(_text, "127.0.0.1", "Address to listen on."),
     "port": Setting(_whole(1, 65535), 8000, "Port to listen on."),
     "threads": Setting(_whole(1, 128), 8, "Threads that answer requests."),
     "trusted_proxy": Setting(_text, "", "Address of the proxy that ends TLS; empty means none."),
-    "public_url": Setting(_text, "", "Address people type, such as https://qa.example.org; needed behind a proxy."),
+    "public_url": Setting(
+        _text, "", "Address people type, such as https://qa.example.org; needed behind a proxy."
+    ),
     "site_name": Setting(_text, "Candor", "Name of the site, shown on pages."),
     "time_zone": Setting(_zone, "UTC", "Time zone of the site: days and shown times."),
     "decimals": Setting(_whole(1, 2), 1, "Decimals of a shown score: 1 or 2."),

@@ -54,7 +54,9 @@ def doctor(path: str | None, as_json: bool) -> None:
 def _python(_settings: config.Settings) -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
     good = sys.version_info >= (3, 11)
-    return Finding("Python", "good" if good else "fault", version if good else f"{version}; 3.11 or newer is needed")
+    return Finding(
+        "Python", "good" if good else "fault", version if good else f"{version}; 3.11 or newer is needed"
+    )
 
 
 def _sqlite(_settings: config.Settings) -> Finding:
@@ -80,13 +82,17 @@ def _disk(settings: config.Settings) -> Finding:
     place = settings.data_path if settings.data_path.exists() else Path.cwd()
     free = shutil.disk_usage(place).free / 1e9
     state = "good" if free >= DISK_NEEDED_GB else "fault"
-    return Finding("Disk", state, f"{free:.1f} GB free" + ("" if state == "good" else "; at least 1 GB is needed"))
+    return Finding(
+        "Disk", state, f"{free:.1f} GB free" + ("" if state == "good" else "; at least 1 GB is needed")
+    )
 
 
 def _key(settings: config.Settings) -> Finding:
     file = settings.key_path
     if not file.exists():
-        return Finding("Data key", "fault", f"{file} is missing. Run `qa upgrade`, or put the saved key there.")
+        return Finding(
+            "Data key", "fault", f"{file} is missing. Run `qa upgrade`, or put the saved key there."
+        )
     if stat.S_IMODE(file.stat().st_mode) & 0o077:
         return Finding("Data key", "fault", f"Others can read {file}. Run: chmod 600 {file}")
     return Finding("Data key", "good", f"{file}, fingerprint {crypto.load_keys(file).fingerprint()}")
@@ -98,7 +104,9 @@ def _database(settings: config.Settings) -> Finding:
         with database.reading() as session:
             here = schema.current(session)
     except SQLAlchemyError as error:
-        return Finding("Database", "fault", f"does not answer: {str(error.__cause__ or error).splitlines()[0]}")
+        return Finding(
+            "Database", "fault", f"does not answer: {str(error.__cause__ or error).splitlines()[0]}"
+        )
     finally:
         database.dispose()
     kind = "SQLite" if database.is_sqlite else "PostgreSQL"
@@ -110,7 +118,9 @@ def _database(settings: config.Settings) -> Finding:
 def _assets(_settings: config.Settings) -> Finding:
     manifest = resources.files("qa.web") / "static" / "dist" / "manifest.json"
     built = manifest.is_file()
-    return Finding("Assets", "good" if built else "fault", "built" if built else "not built. Run `make setup`.")
+    return Finding(
+        "Assets", "good" if built else "fault", "built" if built else "not built. Run `make setup`."
+    )
 
 
 def _optional(module: str, what: str, cure: str) -> Callable[[config.Settings], Finding]:

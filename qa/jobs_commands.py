@@ -26,7 +26,9 @@ def _database(path: str | None) -> Database:
 
 
 @group.command(name="list")
-@click.option("--state", type=click.Choice(["queued", "running", "done", "cancelled", "dead"]), help="Only these.")
+@click.option(
+    "--state", type=click.Choice(["queued", "running", "done", "cancelled", "dead"]), help="Only these."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def list_(path: str | None, state: str | None, as_json: bool) -> None:
@@ -35,7 +37,10 @@ def list_(path: str | None, state: str | None, as_json: bool) -> None:
         found = jobs.list_jobs(session, state=state)
         counted = jobs.counts(session)
     if as_json:
-        rows = [{"id": j.id, "kind": j.kind, "state": j.state, "attempt": j.attempt, "error": j.error} for j in found]
+        rows = [
+            {"id": j.id, "kind": j.kind, "state": j.state, "attempt": j.attempt, "error": j.error}
+            for j in found
+        ]
         click.echo(json.dumps({"counts": counted, "jobs": rows}))
         return
     for job in found:

@@ -54,7 +54,10 @@ def _check_revision(session: Session) -> None:
         return
     known = schema.is_known(here)
     cure = "Run `qa upgrade`." if known else "Use the newer program, or restore a backup made by this one."
-    click.echo(f"qa: the database is at version {here or 'none'}, this program needs {schema.head()}. {cure}", err=True)
+    click.echo(
+        f"qa: the database is at version {here or 'none'}, this program needs {schema.head()}. {cure}",
+        err=True,
+    )
     sys.exit(3)
 
 
@@ -115,7 +118,8 @@ def _serve(settings: config.Settings) -> None:
         )
     except OSError as error:
         raise click.ClickException(
-            f"Port {settings.port} on {settings.host} is taken. Stop what runs there, or choose another with --port."
+            f"Port {settings.port} on {settings.host} is taken. "
+            "Stop what runs there, or choose another with --port."
         ) from error
 
     def stop(_signal: int, _frame: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
 import click
 
@@ -15,7 +16,9 @@ from qa.core import crypto, schema
 @click.option("--check", is_flag=True, help="List what would be done, and do nothing.")
 @click.option("--to", "revision", default="head", show_default=True, help="Stop at this version.")
 @click.option("--down-to", default=None, help="Go back to this version instead.")
-@click.option("--accept-loss", is_flag=True, help="Go back even where data has no place in the older version.")
+@click.option(
+    "--accept-loss", is_flag=True, help="Go back even where data has no place in the older version."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def upgrade(
@@ -25,7 +28,7 @@ def upgrade(
 
     Makes the data folder and the data key when they are missing.
     """
-    settings = config.load(config.Path(path) if path else None)
+    settings = config.load(Path(path) if path else None)
     settings.data_path.mkdir(parents=True, exist_ok=True, mode=0o700)
     steps = [] if down_to else schema.pending(settings.database)
     if check:

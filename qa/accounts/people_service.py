@@ -30,7 +30,8 @@ MOVE_BACK = timedelta(days=366)
 MOVE_AHEAD = timedelta(days=366)
 TAKEN = "Somebody has this address already. Search the list of people for it."
 
-_EMAIL = re.compile(r"[^@\s<>\"'(),;:\[\]\\]+@([^@\s<>\"'(),;:\[\]\\.]+\.)+[^@\s<>\"'(),;:\[\]\\.]{2,}")
+_PART = r"[^@\s<>\"(),;:\[\]\\.]+"
+_EMAIL = re.compile(rf"{_PART}(\.{_PART})*@({_PART}\.)+{_PART}")
 
 
 def create_person(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
@@ -166,7 +166,6 @@ def _person_page(user_id: int, *, profile: ProfileForm | None = None, move: Move
         choices = team_choices(opened)
     move = move or MoveForm(data={"team_id": user.team_id})
     offer_teams(move.team_id, choices)
-    is_agent = any(role.role == Role.AGENT for role in user.roles)
     return render_template(
         "accounts/person.html",
         user=user,
@@ -183,7 +182,7 @@ def _person_page(user_id: int, *, profile: ProfileForm | None = None, move: Move
         slowed_from=throttle.FREE_FAILURES,
         profile=profile or ProfileForm(data={"name": user.name, "email": user.email}),
         move=move,
-        has_agent_page=is_agent and allowed(actor, Permission.KPI_READ, user.scope),
+        agent_page=_agent_page(user),
     )
 
 
@@ -192,3 +191,12 @@ def _sessions_shown(opened: Session, user: User) -> list[SignInSession] | None:
     if not allowed(actor, Permission.SESSION_REVOKE, own_scope(user.id)):
         return None
     return sessions.list_sessions(opened, actor, user.id, now=clock.now())
+
+
+def _agent_page(user: User) -> str | None:
+    """Return where an agent's results stand, for those who may read them."""
+    is_agent = any(role.role == Role.AGENT for role in user.roles)
+    if not is_agent or not allowed(current_actor(), Permission.KPI_READ, user.scope):
+        return None
+    has_page = "insights.agent" in current_app.view_functions  # a higher package's, known by its name only
+    return url_for("insights.agent", user_id=user.id) if has_page else None

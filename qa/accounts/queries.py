@@ -168,8 +168,9 @@ def find_person_by_email(session: Session, actor: Actor, email: str) -> User | N
 
 def find_invitation(session: Session, actor: Actor, user_id: int, *, now: datetime) -> SignInLink | None:
     """Return a person's open one-time link: when it ends, never what it is."""
-    user = get_person(session, actor, user_id)
-    return session.scalar(select(SignInLink).where(SignInLink.user_id == user.id, _is_open(now)))
+    seen = visible(actor, Permission.USER_READ_PROFILE, User.scope_columns())
+    theirs = select(SignInLink).join(User, User.id == SignInLink.user_id).where(User.id == user_id, seen)
+    return session.scalar(theirs.where(_is_open(now)).order_by(SignInLink.id.desc()).limit(1))
 
 
 def find_link(session: Session, token: str, *, now: datetime) -> SignInLink | None:

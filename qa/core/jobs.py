@@ -8,7 +8,7 @@ nothing any more. Whatever a job does must bear being done twice.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -239,10 +239,10 @@ def renew(session: Session, taken: Taken, *, now: datetime) -> bool:
     return _mine(session, taken, lease_until=now + LEASE)
 
 
-def is_wanted(session: Session, taken: Taken) -> bool:
-    """Tell whether the job is still in our hands and nobody asked to stop it."""
-    where = (Job.id == taken.id, Job.token == taken.token, Job.cancel_asked.is_(False))
-    return session.scalar(select(Job.id).where(*where)) is not None
+def standing(session: Session, taken: Taken) -> str:
+    """Return "wanted", "cancelled" when somebody asked to stop it, "lost" when it is not ours any more."""
+    asked = session.scalar(select(Job.cancel_asked).where(Job.id == taken.id, Job.token == taken.token))
+    return {None: "lost", False: "wanted", True: "cancelled"}[asked]
 
 
 def note_progress(session: Session, taken: Taken, done: int, total: int | None, message: str) -> bool:
@@ -294,9 +294,21 @@ def _changed(session: Session, statement: Any) -> int:
     return int(result.rowcount)
 
 
-def sweep(session: Session, *, now: datetime) -> int:
-    """Give back jobs whose worker died: queued again, or dead after the last attempt; return how many.
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A job that reached the dead list because no worker survived it."""
 
+    kind: str
+    payload: dict[str, Any]
+
+
+DIED = "The worker died during the last attempt."
+
+
+def sweep(session: Session, *, now: datetime, held: Collection[str] = ()) -> list[GivenUp]:
+    """Queue jobs again whose worker died; return those that are dead now, after their last attempt.
+
+    ``held`` are the tokens of the caller's own running jobs: they live, whatever a clock says.
     Times that lie too far ahead were written before a clock was put back; they are drawn in, or the
     jobs would wait for that clock to come round again.
     """
@@ -305,15 +317,18 @@ def sweep(session: Session, *, now: datetime) -> int:
     at_once = (Job.run_after == Job.enqueued_at) & (Job.enqueued_at > now + LEASE)
     pausing = (Job.attempt > 0) & (Job.run_after > now + LONGEST_PAUSE)
     _changed(session, update(Job).where(Job.state == "queued", at_once | pausing).values(run_after=now))
-    expired = (Job.state == "running", Job.lease_until < now)
+    expired = (Job.state == "running", Job.lease_until < now, Job.token.not_in(held))
     gone = {"token": None, "lease_until": None}
     dead = (
         update(Job)
         .where(*expired, Job.attempt >= Job.max_attempts)
-        .values(state="dead", finished_at=now, error="The worker died during the last attempt.", **gone)
+        .values(state="dead", finished_at=now, error=DIED, **gone)
+        .returning(Job.kind, Job.payload)
+        .execution_options(synchronize_session=False)
     )
-    back = update(Job).where(*expired).values(state="queued", run_after=now, **gone)
-    return _changed(session, dead) + _changed(session, back)
+    given_up = [GivenUp(kind, payload) for kind, payload in session.execute(dead)]
+    _changed(session, update(Job).where(*expired).values(state="queued", run_after=now, **gone))
+    return given_up
 
 
 def retry(session: Session, job_id: int, *, now: datetime) -> bool:
@@ -366,6 +381,11 @@ def beat(session: Session, name: str, *, now: datetime) -> None:
     """Say that a worker lives, and forget those not seen for a day."""
     session.merge(Heartbeat(name=name, at=now))
     _changed(session, delete(Heartbeat).where(Heartbeat.at < now - timedelta(days=1)))
+
+
+def end_beat(session: Session, name: str) -> None:
+    """Say that a worker ended in good order."""
+    _changed(session, delete(Heartbeat).where(Heartbeat.name == name))
 
 
 def worker_heartbeat(session: Session) -> datetime | None:

@@ -163,7 +163,7 @@ def _try(
         error = f"{type(failure).__name__}: {failure}"
         log.warning("reaction failed", extra={"target": target, "event_id": event.id, "error": error[:500]})
         return _failed(database, event, target, attempt, error)
-    _note(database, event, target, attempt=attempt, delivered_at=clock.now())
+    _note(database, event, target, attempt=attempt, delivered_at=clock.now(), retry_at=None, error=None)
     return None
 
 

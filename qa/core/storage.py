@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
@@ -37,6 +38,11 @@ if TYPE_CHECKING:
 
 KEY = re.compile(r"[0-9a-f]{32}(\.part)?")
 SWEEP_BATCH = 500
+SWEEP_SURELY = 100
+
+
+class TooMuchToSweep(Exception):
+    """So many files are named by no row that something else must be wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,22 +168,26 @@ def _words(error: OSError) -> str:
 def sweep(storage: Storage, named: Callable[[list[str]], set[str]], *, before: datetime) -> int:
     """Remove files written before ``before`` that no row names; return how many.
 
-    ``named`` gets a batch of keys and returns those that a row names.
+    ``named`` gets a batch of keys and returns those that a row names. When that would be more than
+    a tenth of everything, nothing is removed and ``TooMuchToSweep`` is raised: the folder then
+    rather belongs to another database.
     """
-    removed, batch = 0, list[str]()
-    for entry in storage.entries():
-        if entry.written_at < before:
-            batch.append(entry.key)
-        if len(batch) == SWEEP_BATCH:
-            removed += _remove(storage, set(batch) - named(batch))
-            batch = []
-    return removed + _remove(storage, set(batch) - named(batch))
-
-
-def _remove(storage: Storage, keys: set[str]) -> int:
-    for key in keys:
+    rubbish, whole = list[str](), 0
+    for batch in _batches(storage.entries()):
+        kept = named([entry.key for entry in batch])
+        whole += sum(entry.is_whole for entry in batch)
+        rubbish += [entry.key for entry in batch if entry.key not in kept and entry.written_at < before]
+    lost = [key for key in rubbish if not key.endswith(".part")]
+    if len(lost) > max(SWEEP_SURELY, whole // 10):
+        raise TooMuchToSweep(f"{len(lost)} of {whole} recordings are named by no row; none was removed")
+    for key in rubbish:
         storage.delete(key)
-    return len(keys)
+    return len(rubbish)
+
+
+def _batches(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
+    while batch := list(islice(entries, SWEEP_BATCH)):
+        yield batch
 
 
 @dataclass(frozen=True, slots=True)

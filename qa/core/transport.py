@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from huey import PriorityRedisHuey, SqliteHuey
+from huey import PostgresHuey, RedisHuey, SqliteHuey
+
+log = logging.getLogger(__name__)
 
 TASK = "drain"
 
 
 def make_huey(queue_url: str, folder: Path) -> Any:
-    """Return the carrier: Redis where a URL names one, else a SQLite file of its own in ``folder``."""
+    """Return the carrier: Redis or PostgreSQL where a URL names one, else a SQLite file in ``folder``."""
     if queue_url.startswith("redis"):
-        return PriorityRedisHuey("candor", url=queue_url, results=False)
-    folder.mkdir(parents=True, exist_ok=True)
+        return RedisHuey("candor", url=queue_url, results=False)
+    if queue_url.startswith("postgresql"):
+        return PostgresHuey("candor", dsn=queue_url.replace("+psycopg", "", 1), results=False)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return SqliteHuey("candor", filename=str(folder / "queue.db"), results=False, fsync=False)
+
+
+def silence(huey: Any) -> None:
+    """Forget rings that nobody answered while no worker ran; the sweep finds what they meant."""
+    with contextlib.suppress(Exception):  # a border: the carrier may be away for a moment
+        huey.storage.flush_queue()
 
 
 def make_bell(queue_url: str, folder: Path) -> Callable[[str], None]:
     """Return ``ring(queue)``; whatever goes wrong with it is found by the worker's sweep."""
-    huey = make_huey(queue_url, folder)
-    bell = task_of(huey, lambda queue: None)
+    guard = threading.Lock()
+    bells: list[Any] = []
+
+    def bell() -> Any:
+        with guard:  # made when first rung: a carrier that is away must not keep the site from starting
+            if not bells:
+                bells.append(task_of(make_huey(queue_url, folder), lambda queue: None))
+            return bells[0]
 
     def ring(queue: str) -> None:
         try:
-            bell(queue)
-        except Exception:  # a border: the row is kept, the ring is a courtesy
-            return
+            bell()(queue)
+        except Exception as error:  # a border: the row is kept, the ring is a courtesy
+            log.warning("the bell is silent", extra={"queue": queue, "error": type(error).__name__})
 
     return ring
 

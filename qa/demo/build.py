@@ -41,12 +41,19 @@ from qa.scorecards.models import ScorecardVersion
 
 CHUNK = 250
 CALLS = ("refund", "cancel", "outage")
-CALL_SUBJECTS = {"refund": "Charged twice, wants a refund", "cancel": "Cancels and moves abroad", "outage": "No internet since this morning"}
+CALL_SUBJECTS = {
+    "refund": "Charged twice, wants a refund",
+    "cancel": "Cancels and moves abroad",
+    "outage": "No internet since this morning",
+}
 CHANNELS = ("voice", "voice", "voice", "chat", "chat", "email", "ticket")
 FORM_OF = {"voice": "voice-support", "chat": "chat", "email": "email-ticket", "ticket": "email-ticket"}
 SOURCE = "demo"
 TEMPLATES = (
-    ("Identity, two facts", "Two of name, postcode, date of birth or account number are asked for before anything from the account is said."),
+    (
+        "Identity, two facts",
+        "Two of name, postcode, date of birth or account number, before anything from the account is said.",
+    ),
     ("Date instead of soon", "Name a day or a number of days. “Soon” leaves the customer waiting."),
     ("Well done", "This is how it should sound. Keep it."),
 )
@@ -79,7 +86,14 @@ Progress = Callable[[int], None]
 
 
 def build(
-    database: Database, storage: Storage, keys: Keys, *, size: Size, seed: int, until: date, progress: Progress
+    database: Database,
+    storage: Storage,
+    keys: Keys,
+    *,
+    size: Size,
+    seed: int,
+    until: date,
+    progress: Progress,
 ) -> list[dict[str, str]]:
     """Make the centre and return one sign-in for each role."""
     now = datetime.combine(until, time(7, 30), tzinfo=UTC)
@@ -118,13 +132,15 @@ def _organise(
     for site, names in (("Harbor Mobile", ()), *SITES):
         parent = teams.get("Harbor Mobile")
         for name in (site, *names):
-            team = Team(name=name, parent_id=parent if name == site else teams[site], created_at=born, is_demo=True)
+            team = Team(
+                name=name, parent_id=parent if name == site else teams[site], created_at=born, is_demo=True
+            )
             session.add(team)
             session.flush()
             teams[name] = team.id
     people, by_id, sign_ins = {}, {}, []
     for person in everybody(random, size.agents):
-        password = f"{secrets.choice(WORDS)}-{secrets.choice(WORDS)}-{secrets.choice(WORDS)}-{secrets.randbelow(90) + 10}"
+        password = "-".join([*(secrets.choice(WORDS) for _ in range(3)), str(secrets.randbelow(90) + 10)])
         team_id = teams.get(person.team) if person.team else None
         user = User(
             name=person.name,
@@ -156,12 +172,74 @@ def _organise(
     return Centre(random, until, now, people, by_id, teams, versions), sign_ins
 
 
-WORDS = (
-    "amber anchor birch breeze cedar cliff clover copper coral crane delta ember fern flint gable garnet harbor hazel "
-    "heron indigo juniper kestrel lagoon lantern larch linden maple marble meadow mistral nectar oak ochre olive opal "
-    "orchid otter pebble pine plover poplar quartz raven reed river rowan saffron sage sierra slate sparrow spruce "
-    "tamarind tern thistle timber topaz tulip umber velvet violet walnut willow wren yarrow zephyr"
-).split()
+WORDS = [
+    "amber",
+    "anchor",
+    "birch",
+    "breeze",
+    "cedar",
+    "cliff",
+    "clover",
+    "copper",
+    "coral",
+    "crane",
+    "delta",
+    "ember",
+    "fern",
+    "flint",
+    "gable",
+    "garnet",
+    "harbor",
+    "hazel",
+    "heron",
+    "indigo",
+    "juniper",
+    "kestrel",
+    "lagoon",
+    "lantern",
+    "larch",
+    "linden",
+    "maple",
+    "marble",
+    "meadow",
+    "mistral",
+    "nectar",
+    "oak",
+    "ochre",
+    "olive",
+    "opal",
+    "orchid",
+    "otter",
+    "pebble",
+    "pine",
+    "plover",
+    "poplar",
+    "quartz",
+    "raven",
+    "reed",
+    "river",
+    "rowan",
+    "saffron",
+    "sage",
+    "sierra",
+    "slate",
+    "sparrow",
+    "spruce",
+    "tamarind",
+    "tern",
+    "thistle",
+    "timber",
+    "topaz",
+    "tulip",
+    "umber",
+    "velvet",
+    "violet",
+    "walnut",
+    "willow",
+    "wren",
+    "yarrow",
+    "zephyr",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +323,9 @@ def _kpis(random: Random, channel: str, length_ms: int) -> dict[str, int | None]
         "hold_seconds": hold,
         "wrap_seconds": random.randrange(20, 160) if voice else None,
         "wait_seconds": int(random.expovariate(1 / 40)) if voice else None,
-        "first_reply_seconds": None if voice else int(random.expovariate(1 / (90 if channel == "chat" else 9_000))),
+        "first_reply_seconds": None
+        if voice
+        else int(random.expovariate(1 / (90 if channel == "chat" else 9_000))),
         "resolution_seconds": None if voice else seconds,
         "reopen_count": None if voice else int(random.random() < 0.1),
     }
@@ -293,7 +373,10 @@ def _write(session: Session, chunk: list[Made]) -> None:
     numbered = list(enumerate(chunk, start=first))
     _advance(session, "interaction", first + len(chunk))
     session.execute(insert(Interaction), [{"id": i, **made.row} for i, made in numbered])
-    people = [{"interaction_id": i, "user_id": made.row["agent_id"], "part": "main", "position": 1} for i, made in numbered]
+    people = [
+        {"interaction_id": i, "user_id": made.row["agent_id"], "part": "main", "position": 1}
+        for i, made in numbered
+    ]
     session.execute(insert(Participant), people)
     session.execute(insert(InteractionTag), [{"interaction_id": i, "tag": made.tag} for i, made in numbered])
     turns = [{"interaction_id": i, **turn} for i, made in numbered for turn in made.turns]
@@ -314,7 +397,7 @@ def _playable(database: Database, storage: Storage, keys: Keys, centre: Centre) 
     for place, name in enumerate(CALLS):
         folder = resources.files("qa.demo") / "calls"
         with (folder / f"{name}.ogg").open("rb") as file:
-            stored = store_sealed(storage, file)  # type: ignore[arg-type]
+            stored = store_sealed(storage, file)
         spoken = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         started = datetime.combine(centre.until - timedelta(days=1 + place), time(10, 12 + place), tzinfo=UTC)
         with database.transaction() as session:
@@ -349,7 +432,15 @@ def _playable(database: Database, storage: Storage, keys: Keys, centre: Centre) 
             session.add(Participant(interaction_id=row.id, user_id=agent))
             for number, part in enumerate(spoken["segments"], start=1):
                 times = {"start_ms": round(part["start"] * 1000), "end_ms": round(part["end"] * 1000)}
-                session.add(Turn(interaction_id=row.id, position=number, speaker=part["speaker"], text=part["text"], **times))
+                session.add(
+                    Turn(
+                        interaction_id=row.id,
+                        position=number,
+                        speaker=part["speaker"],
+                        text=part["text"],
+                        **times,
+                    )
+                )
             recording = Recording(
                 interaction_id=row.id,
                 storage_key=stored.key,
@@ -403,4 +494,3 @@ def keep_sign_ins(folder: Path, users: list[dict[str, str]]) -> None:
     handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as out:
         json.dump({"users": users}, out, indent=1)
-

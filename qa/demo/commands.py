@@ -21,13 +21,30 @@ DEFAULT = Size()
 
 @click.command()
 @click.option("--if-empty", is_flag=True, help="Do nothing when somebody is there already.")
-@click.option("--interactions", type=click.IntRange(1, 100_000_000), default=DEFAULT.interactions, show_default=True)
-@click.option("--evaluations", type=click.IntRange(0, 100_000_000), default=DEFAULT.evaluations, show_default=True)
-@click.option("--transcripts", type=click.IntRange(0, 100_000_000), default=DEFAULT.transcripts, show_default=True, help="How many of the conversations have words.")
+@click.option(
+    "--interactions", type=click.IntRange(1, 100_000_000), default=DEFAULT.interactions, show_default=True
+)
+@click.option(
+    "--evaluations", type=click.IntRange(0, 100_000_000), default=DEFAULT.evaluations, show_default=True
+)
+@click.option(
+    "--transcripts",
+    type=click.IntRange(0, 100_000_000),
+    default=DEFAULT.transcripts,
+    show_default=True,
+    help="How many of the conversations have words.",
+)
 @click.option("--agents", type=click.IntRange(2, 5_000), default=DEFAULT.agents, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same centre.")
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), default=None, help="The day it ends before; today when left out.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=None, help="Another data folder.")
+@click.option(
+    "--until",
+    type=click.DateTime(["%Y-%m-%d"]),
+    default=None,
+    help="The day it ends before; today when left out.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), default=None, help="Another data folder."
+)
 @click.option("--remove", "removes", is_flag=True, help="Take the demo data away; audit rows stay.")
 @click.option("--yes", is_flag=True, help="Also what real people have added to it.")
 @click.pass_obj
@@ -63,9 +80,15 @@ def demo(
     if not empty:
         if if_empty:
             return
-        raise click.ClickException("Somebody is here already. Demo data goes into an empty site only; choose another data_dir.")
+        raise click.ClickException(
+            "Somebody is here already. Demo data goes into an empty site only; choose another data_dir."
+        )
     size = Size(interactions, evaluations, transcripts, agents)
-    day = clock.now().astimezone(settings.zone).date() if until is None else date(until.year, until.month, until.day)
+    day = (
+        clock.now().astimezone(settings.zone).date()
+        if until is None
+        else date(until.year, until.month, until.day)
+    )
     total = interactions + min(evaluations, interactions) + len(CALLS)
     with click.progressbar(length=total, label="Making the demo centre", file=sys.stderr) as bar:
         keys = crypto.load_keys(settings.key_path)
@@ -80,7 +103,9 @@ def _remove(settings: config.Settings, database: Database, storage: LocalStorage
     for work in found:
         click.echo(f"{work.count} {work.words}", err=True)
     if found and not yes:
-        raise click.ClickException("Real people have added this to the demo data. Repeat with --yes to remove it too.")
+        raise click.ClickException(
+            "Real people have added this to the demo data. Repeat with --yes to remove it too."
+        )
     with database.transaction() as session:
         gone = remove(session, storage, now=clock.now())
     (settings.data_path / "demo-users.json").unlink(missing_ok=True)

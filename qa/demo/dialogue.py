@@ -194,10 +194,23 @@ CLOSINGS = (
     "Is there anything else I can do for you?",
     "Thank you for your patience. Have a good day.",
 )
-THANKS = ("No, that is all, thank you.", "All right. Thank you for your help.", "Fine. I hope it works this time.")
+THANKS = (
+    "No, that is all, thank you.",
+    "All right. Thank you for your help.",
+    "Fine. I hope it works this time.",
+)
 AMOUNTS = ("£18.50", "£24.00", "£32.90", "£42.00", "£84.20", "£9.99")
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday")
-NAMES = ("Robert Hale", "Maria Santos", "Tom Baker", "Yusuf Kaya", "Helen Marsh", "Ivo Novak", "Grace Obi", "Lena Wolf")
+NAMES = (
+    "Robert Hale",
+    "Maria Santos",
+    "Tom Baker",
+    "Yusuf Kaya",
+    "Helen Marsh",
+    "Ivo Novak",
+    "Grace Obi",
+    "Lena Wolf",
+)
 NOTES = (
     "Spoke to billing: approved. Please tell the customer if they write again.",
     "Customer was called back and did not answer. Second try tomorrow.",
@@ -224,11 +237,18 @@ def talk(topic: Topic, random: Random, agent: str, *, good: bool) -> list[Said]:
     if good or random.random() < 0.5:
         lines.append(say("agent", random.choice(EMPATHY)))
     if good or random.random() < 0.6:
-        lines += [say("agent", random.choice(IDENTITY)), say("customer", f"{random.choice(NAMES)}, it is all on the invoice.")]
+        lines += [
+            say("agent", random.choice(IDENTITY)),
+            say("customer", f"{random.choice(NAMES)}, it is all on the invoice."),
+        ]
     for ask, work in zip(random.sample(topic.details, 2), random.sample(topic.work, 2), strict=True):
         lines += [say("customer", ask), say("agent", work)]
     if random.random() < 0.5:
-        lines += [say("agent", random.choice(HOLD)), say("customer", "Yes, of course."), say("agent", "Thank you for waiting.")]
+        lines += [
+            say("agent", random.choice(HOLD)),
+            say("customer", "Yes, of course."),
+            say("agent", "Thank you for waiting."),
+        ]
     lines.append(say("agent", random.choice(topic.solves)))
     if good:
         lines.append(say("agent", CLOSINGS[0]))

@@ -1,4 +1,4 @@
-"""Evaluations of the demo centre: answers from an agent's quality and an evaluator's severity, really scored."""
+"""Evaluations of the demo centre: an agent's quality and an evaluator's severity, really scored."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session, selectinload
 from qa.accounts.models import User
 from qa.core.db import Database
 from qa.evaluations.assign_service import BECAUSE
-from qa.evaluations.life_service import snapshot
 from qa.evaluations.draft_service import settle
+from qa.evaluations.life_service import snapshot
 from qa.evaluations.models import Answer, Assignment, Evaluation, Pin, Revision
 from qa.evaluations.result import answers_of, fields_of
 from qa.evaluations.selection import draw, frame_hash
@@ -34,7 +34,13 @@ COMMENTS_LOST = (
     "No word about it in the whole conversation.",
 )
 COMMENTS_WON = ("Clear and complete.", "Well solved, the customer knows where they stand.")
-ACKNOWLEDGED = ("Thank you, I will name a date next time.", "Understood.", "", "", "I had the old process in mind.")
+ACKNOWLEDGED = (
+    "Thank you, I will name a date next time.",
+    "Understood.",
+    "",
+    "",
+    "I had the old process in mind.",
+)
 STATES = ("acknowledged",) * 9 + ("released",) * 5 + ("submitted",) * 2 + ("revised", "voided", "draft")
 
 
@@ -55,7 +61,9 @@ def evaluate(
 ) -> None:
     """Judge ``count`` conversations drawn by hash, a few dozen a transaction."""
     with database.reading() as session:
-        frame = list(session.scalars(select(Interaction.id).where(Interaction.turn_count > 0, Interaction.is_demo)))
+        frame = list(
+            session.scalars(select(Interaction.id).where(Interaction.turn_count > 0, Interaction.is_demo))
+        )
     chosen = draw(frame, count, seed=f"demo-{seed}")
     for start in range(0, len(chosen), CHUNK):
         with database.transaction() as session:
@@ -78,7 +86,9 @@ def _one(session: Session, facts: Facts, interaction: Interaction, random: Rando
         name = "sales-compliance"
     version = facts.versions[name]
     ready = form_of(version)
-    at = min(interaction.started_at + timedelta(days=random.randint(1, 5), hours=random.randint(0, 6)), facts.now)
+    at = min(
+        interaction.started_at + timedelta(days=random.randint(1, 5), hours=random.randint(0, 6)), facts.now
+    )
     evaluation = Evaluation(
         interaction_id=interaction.id,
         agent_id=interaction.agent_id,
@@ -112,7 +122,9 @@ def _one(session: Session, facts: Facts, interaction: Interaction, random: Rando
     _live_on(session, facts, ready, evaluation, random, state)
 
 
-def _selection(session: Session, interaction: Interaction, at: datetime, *, random_draw: bool) -> dict[str, Any]:
+def _selection(
+    session: Session, interaction: Interaction, at: datetime, *, random_draw: bool
+) -> dict[str, Any]:
     if not random_draw:
         return {"selection_method": "targeted"}
     frame = _frame(session, interaction)
@@ -146,7 +158,13 @@ def _frame(session: Session, interaction: Interaction) -> list[int]:
 
 
 def _answer(
-    ready: ReadyForm, evaluation: Evaluation, interaction: Interaction, random: Random, skill: float, *, whole: bool
+    ready: ReadyForm,
+    evaluation: Evaluation,
+    interaction: Interaction,
+    random: Random,
+    skill: float,
+    *,
+    whole: bool,
 ) -> None:
     """Answer question by question, so that conditions open and close as they would for a person."""
     for number, question in enumerate(ready.compiled.questions):
@@ -157,7 +175,11 @@ def _answer(
             continue
         row = Answer(question=question.ref, comment="", root_cause="", revision=1, state="value")
         chosen = _choose(question, random, skill)
-        row.value = chosen.ref if chosen is not None and question.type == "single" else _other(question, random, skill)
+        row.value = (
+            chosen.ref
+            if chosen is not None and question.type == "single"
+            else _other(question, random, skill)
+        )
         if row.value is None:
             row.state = "na" if question.na_allowed else "unanswered"
         lost = chosen is not None and question.base and chosen.points < question.base
@@ -188,7 +210,11 @@ def _choose(question: CompiledQuestion, random: Random, skill: float) -> Compile
 
 def _other(question: CompiledQuestion, random: Random, skill: float) -> Any:
     if question.type == "multi":
-        return sorted(choice.ref for choice in question.choices if random.random() < (skill if question.counts else 0.06))
+        return sorted(
+            choice.ref
+            for choice in question.choices
+            if random.random() < (skill if question.counts else 0.06)
+        )
     if question.type == "number":
         ranges = [choice for choice in question.choices if choice.low is not None]
         one = ranges[0] if random.random() < skill else ranges[min(1, len(ranges) - 1)]
@@ -213,7 +239,9 @@ def _pin(question: CompiledQuestion, turns: list[Turn], random: Random, at: date
     )
 
 
-def _assignment(session: Session, evaluation: Evaluation, version: ScorecardVersion, at: datetime, *, done: bool) -> None:
+def _assignment(
+    session: Session, evaluation: Evaluation, version: ScorecardVersion, at: datetime, *, done: bool
+) -> None:
     row = Assignment(
         interaction_id=evaluation.interaction_id,
         agent_id=evaluation.agent_id,
@@ -239,7 +267,7 @@ def _assignment(session: Session, evaluation: Evaluation, version: ScorecardVers
 def _live_on(
     session: Session, facts: Facts, ready: ReadyForm, evaluation: Evaluation, random: Random, state: str
 ) -> None:
-    assert evaluation.submitted_at is not None  # noqa: S101 - set by the caller
+    assert evaluation.submitted_at is not None
     at = evaluation.submitted_at
     if state == "submitted":
         evaluation.release_at = facts.now + timedelta(days=2)
@@ -268,7 +296,10 @@ def _revise(session: Session, facts: Facts, ready: ReadyForm, evaluation: Evalua
             before = snapshot(evaluation)
             row.value = best.ref
             settle(ready, evaluation)
-            evaluation.number, evaluation.revised_at = 2, min(facts.now, evaluation.saved_at + timedelta(days=2))
+            evaluation.number, evaluation.revised_at = (
+                2,
+                min(facts.now, evaluation.saved_at + timedelta(days=2)),
+            )
             evaluation.acknowledged_at = evaluation.acknowledgement = None
             evaluation.state = "released"
             session.add(

@@ -5,17 +5,94 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-FIRST = (
-    "Dana Kofi Leilani Aisha Femi Renata Tomasz Hugo Noor Priya Mara Owen Ingrid Jonas Chidi Amara Luca Sofia Mateo "
-    "Elif Yara Henrik Nadia Ravi Clara Emeka Greta Pablo Mina Oskar Tessa Idris Zofia Bram Lucia Dmitri Hanna Kwame "
-    "Vera Felix"
-).split()
-LAST = (
-    "Ortiz Mensah Kahale Bello Adeyemi Silva Wieczorek Marchetti Haddad Raman Lindqvist Price Solheim Weber Okafor "
-    "Diallo Romano Costa Vargas Demir Saleh Lund Petrova Iyer Fischer Eze Braun Ruiz Park Nilsson Moore Hassan "
-    "Kowalska Janssen Moreno Orlov Virtanen Boateng Horvat Kraus"
-).split()
-SITES = (("Harbor North", ("Billing North", "Technical North", "Orders North")), ("Harbor South", ("Billing South", "Technical South", "Sales South")))
+FIRST = [
+    "Dana",
+    "Kofi",
+    "Leilani",
+    "Aisha",
+    "Femi",
+    "Renata",
+    "Tomasz",
+    "Hugo",
+    "Noor",
+    "Priya",
+    "Mara",
+    "Owen",
+    "Ingrid",
+    "Jonas",
+    "Chidi",
+    "Amara",
+    "Luca",
+    "Sofia",
+    "Mateo",
+    "Elif",
+    "Yara",
+    "Henrik",
+    "Nadia",
+    "Ravi",
+    "Clara",
+    "Emeka",
+    "Greta",
+    "Pablo",
+    "Mina",
+    "Oskar",
+    "Tessa",
+    "Idris",
+    "Zofia",
+    "Bram",
+    "Lucia",
+    "Dmitri",
+    "Hanna",
+    "Kwame",
+    "Vera",
+    "Felix",
+]
+LAST = [
+    "Ortiz",
+    "Mensah",
+    "Kahale",
+    "Bello",
+    "Adeyemi",
+    "Silva",
+    "Wieczorek",
+    "Marchetti",
+    "Haddad",
+    "Raman",
+    "Lindqvist",
+    "Price",
+    "Solheim",
+    "Weber",
+    "Okafor",
+    "Diallo",
+    "Romano",
+    "Costa",
+    "Vargas",
+    "Demir",
+    "Saleh",
+    "Lund",
+    "Petrova",
+    "Iyer",
+    "Fischer",
+    "Eze",
+    "Braun",
+    "Ruiz",
+    "Park",
+    "Nilsson",
+    "Moore",
+    "Hassan",
+    "Kowalska",
+    "Janssen",
+    "Moreno",
+    "Orlov",
+    "Virtanen",
+    "Boateng",
+    "Horvat",
+    "Kraus",
+]
+SITES = (
+    ("Harbor North", ("Billing North", "Technical North", "Orders North")),
+    ("Harbor South", ("Billing South", "Technical South", "Sales South")),
+)
 ROLE_PEOPLE = (
     ("evaluator", "Mara Lindqvist"),
     ("agent", "Dana Ortiz"),

@@ -29,17 +29,17 @@ class RealWork:
     count: int
 
 
-def demo_interactions() -> Select[tuple[int]]:
+def demo_interactions() -> Select[int]:
     """Return the demo conversations' ids."""
     return select(Interaction.id).where(Interaction.is_demo)
 
 
-def demo_people() -> Select[tuple[int]]:
+def demo_people() -> Select[int]:
     """Return the demo people's ids."""
     return select(User.id).where(User.is_demo)
 
 
-def demo_forms() -> Select[tuple[int]]:
+def demo_forms() -> Select[int]:
     """Return the demo scorecards' ids."""
     return select(Scorecard.id).where(Scorecard.is_demo)
 
@@ -116,11 +116,15 @@ def _remove_people(session: Session) -> None:
     session.execute(tables["viewer"].delete().where(tables["viewer"].c.user_id.in_(people)))
     session.execute(tables["membership"].delete().where(tables["membership"].c.user_id.in_(people)))
     session.execute(tables["membership"].delete().where(tables["membership"].c.team_id.in_(teams)))
-    session.execute(tables["comment_template"].delete().where(tables["comment_template"].c.owner_id.in_(people)))
+    session.execute(
+        tables["comment_template"].delete().where(tables["comment_template"].c.owner_id.in_(people))
+    )
     session.execute(delete(User).where(User.is_demo))
     while leaves := list(
         session.scalars(
-            select(Team.id).where(Team.is_demo, Team.id.not_in(select(Team.parent_id).where(Team.parent_id.is_not(None))))
+            select(Team.id).where(
+                Team.is_demo, Team.id.not_in(select(Team.parent_id).where(Team.parent_id.is_not(None)))
+            )
         )
     ):
         session.execute(delete(Team).where(Team.id.in_(leaves)))

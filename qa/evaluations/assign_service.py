@@ -63,13 +63,20 @@ def assign(
 
 
 def _check_pair(
-    session: Session, actor: Actor, interaction: Interaction, agent_id: int, evaluator_id: int, scorecard_id: int
+    session: Session,
+    actor: Actor,
+    interaction: Interaction,
+    agent_id: int,
+    evaluator_id: int,
+    scorecard_id: int,
 ) -> None:
     if agent_id not in {part.user_id for part in interaction.participants}:
         raise Invalid("Choose an agent who took part in this conversation.", field="agent_id")
     if evaluator_id == agent_id or evaluator_id in {part.user_id for part in interaction.participants}:
         raise Invalid("Nobody evaluates a conversation in which they were the agent.", field="evaluator_id")
-    is_evaluator = select(UserRole.user_id).where(UserRole.user_id == evaluator_id, UserRole.role == "evaluator")
+    is_evaluator = select(UserRole.user_id).where(
+        UserRole.user_id == evaluator_id, UserRole.role == "evaluator"
+    )
     if session.scalar(is_evaluator) is None:
         raise Invalid("Choose somebody who evaluates.", field="evaluator_id")
     if find_active(session, actor, scorecard_id) is None:
@@ -142,7 +149,9 @@ def draw_random(
     return made
 
 
-def skip(session: Session, actor: Actor, assignment_id: int, *, reason: str, note: str, now: datetime) -> None:
+def skip(
+    session: Session, actor: Actor, assignment_id: int, *, reason: str, note: str, now: datetime
+) -> None:
     """Put an assignment aside with a reason that is counted; an empty draft goes with it."""
     assignment = queries.get_assignment(session, actor, assignment_id)
     require(actor, P.ASSIGNMENT_SKIP, assignment.scope)

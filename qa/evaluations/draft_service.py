@@ -103,7 +103,9 @@ class Saved:
     touched: frozenset[str] = field(default_factory=frozenset)
 
 
-def save_draft(session: Session, actor: Actor, evaluation_id: int, changes: Changes, *, now: datetime) -> Saved:
+def save_draft(
+    session: Session, actor: Actor, evaluation_id: int, changes: Changes, *, now: datetime
+) -> Saved:
     """Keep changes of a draft, all or none; conflicts are returned, not raised.
 
     Raises ``Invalid`` with the question's ref as the field when an answer cannot be kept.
@@ -152,7 +154,9 @@ def checked_change(ready: ReadyForm, change: Change) -> Change:
         raise Invalid("This question is not on the form any more. Load the page again.")
     place = f"question {question.number}"
     if change.field == COMMENT:
-        text = checked(str(change.value or ""), field=question.ref, label=f"The comment of {place}", limit=COMMENT_MAX)
+        text = checked(
+            str(change.value or ""), field=question.ref, label=f"The comment of {place}", limit=COMMENT_MAX
+        )
         return Change(change.question, change.field, change.was, text)
     if change.field == CAUSE:
         known = {cause.ref for cause in ready.form.root_causes} | {"", None}
@@ -205,7 +209,9 @@ def _add_seconds(evaluation: Evaluation, seconds: int, now: datetime) -> None:
     evaluation.worked_seconds += max(0, min(seconds, passed))
 
 
-def write_pins(session: Session, evaluation: Evaluation, ready: ReadyForm, changes: Changes, *, now: datetime) -> None:
+def write_pins(
+    session: Session, evaluation: Evaluation, ready: ReadyForm, changes: Changes, *, now: datetime
+) -> None:
     """Add and remove evidence, each piece once."""
     gone = set(changes.pins_removed)
     evaluation.pins = [pin for pin in evaluation.pins if pin.client_id not in gone]
@@ -225,7 +231,9 @@ def _pin(
     if not _CLIENT_ID.match(client_id) or question not in ready.compiled.by_ref:
         raise Invalid("This piece of evidence is damaged. Pin it again.")
     pin = Pin(client_id=client_id, question=question, kind=str(given.get("kind")), pinned_at=now)
-    pin.note = checked(str(given.get("note") or ""), field=question, label="The note of the evidence", limit=500)
+    pin.note = checked(
+        str(given.get("note") or ""), field=question, label="The note of the evidence", limit=500
+    )
     if pin.kind == "audio":
         pin.start_ms, pin.end_ms = _span(given, "start_ms", "end_ms", evaluation.interaction.duration_ms)
         return pin

@@ -50,7 +50,9 @@ class EvaluationForm(Form):
                 found.append(Change(view.ref, ANSWER, view.answer, given))
                 found.append(Change(view.ref, COMMENT, view.comment, self[f"{view.name}-comment"].data or ""))
                 if view.causes:
-                    found.append(Change(view.ref, CAUSE, view.root_cause, self[f"{view.name}-cause"].data or ""))
+                    found.append(
+                        Change(view.ref, CAUSE, view.root_cause, self[f"{view.name}-cause"].data or "")
+                    )
         return found
 
     def _answer(self, view: QuestionView) -> Any:
@@ -70,7 +72,10 @@ def evaluation_form(sections: tuple[SectionView, ...]) -> type[EvaluationForm]:
         for view in section.questions:
             fields[view.name] = _field(view)
             fields[f"{view.name}-comment"] = TextAreaField("Comment", [Optional(), Length(max=COMMENT_MAX)])
-            causes = [SelectChoice("", "No root cause"), *(SelectChoice(ref, text) for ref, text in view.causes)]
+            causes = [
+                SelectChoice("", "No root cause"),
+                *(SelectChoice(ref, text) for ref, text in view.causes),
+            ]
             fields[f"{view.name}-cause"] = SelectField("Root cause", [Optional()], choices=causes)
     return type("ScorecardForm", (EvaluationForm,), fields)
 

@@ -45,7 +45,9 @@ def release_due(session: Session, actor: Actor, *, now: datetime) -> int:
     require(actor, P.EVALUATION_RELEASE)
     due = (
         select(Evaluation)
-        .where(Evaluation.state == "submitted", Evaluation.release_at <= now, Evaluation.released_at.is_(None))
+        .where(
+            Evaluation.state == "submitted", Evaluation.release_at <= now, Evaluation.released_at.is_(None)
+        )
         .order_by(Evaluation.id)
         .limit(BATCH)
     )
@@ -132,7 +134,9 @@ def revise(
     revised = EvaluationRevised(evaluation.id, evaluation.number, evaluation.agent_id)
     outbox.emit(session, revised, now=now)
     values = {"before": {"score": before["score"]}, "after": {"score": evaluation.score}}
-    audit.record(session, actor, "evaluation:revise", "evaluation", evaluation.id, reason=reason, now=now, **values)
+    audit.record(
+        session, actor, "evaluation:revise", "evaluation", evaluation.id, reason=reason, now=now, **values
+    )
     return evaluation
 
 
@@ -147,7 +151,9 @@ def snapshot(evaluation: Evaluation) -> dict[str, Any]:
         "fail_causes": evaluation.fail_causes,
         "breakdown": evaluation.breakdown,
         "engine_version": evaluation.engine_version,
-        "acknowledged_at": None if evaluation.acknowledged_at is None else evaluation.acknowledged_at.isoformat(),
+        "acknowledged_at": None
+        if evaluation.acknowledged_at is None
+        else evaluation.acknowledged_at.isoformat(),
         "acknowledgement": evaluation.acknowledgement,
         "answers": answers_of(row for row in evaluation.answers if row.state != "hidden"),
         "comments": {row.question: row.comment for row in evaluation.answers if row.comment},

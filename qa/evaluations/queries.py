@@ -112,7 +112,7 @@ def get_assignment(session: Session, actor: Actor, assignment_id: int) -> Assign
     return found
 
 
-def _seen(actor: Actor, evaluation_id: int) -> Select[tuple[Evaluation]]:
+def _seen(actor: Actor, evaluation_id: int) -> Select[Evaluation]:
     return select(Evaluation).where(
         Evaluation.id == evaluation_id, visible(actor, P.EVALUATION_READ, Evaluation.scope_columns())
     )
@@ -223,7 +223,9 @@ def list_evaluations(
     more = len(found) > PAGE
     found = found[:PAGE]
     last_one = found[-1] if more else None
-    next_key = f"{last_one.submitted_at.isoformat()}~{last_one.id}" if last_one and last_one.submitted_at else None
+    next_key = (
+        f"{last_one.submitted_at.isoformat()}~{last_one.id}" if last_one and last_one.submitted_at else None
+    )
     return EvaluationPage(found, next_key)
 
 

@@ -116,7 +116,9 @@ def assign(interaction_id: int) -> ResponseReturnValue:
     form = AssignForm(request.form, data={"due": today + timedelta(days=DUE_DAYS)})
     form.agent_id.choices = [SelectChoice(str(p.user_id), p.user.name) for p in found.participants]
     form.evaluator_id.choices = [SelectChoice(str(user.id), user.name) for user in evaluators]
-    form.scorecard_id.choices = [SelectChoice(str(v.scorecard_id), f"{v.title}, version {v.number}") for v in versions]
+    form.scorecard_id.choices = [
+        SelectChoice(str(v.scorecard_id), f"{v.title}, version {v.number}") for v in versions
+    ]
     if request.method == "POST" and form.validate():
         due = datetime.combine(form.due.data or today, time(17), tzinfo=site_zone())
         try:

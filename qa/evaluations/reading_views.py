@@ -15,7 +15,7 @@ from qa.evaluations import life_service as service
 from qa.evaluations import queries, templates_service
 from qa.evaluations.forms import AcknowledgeForm, TemplateForm, VoidForm, evaluation_form
 from qa.evaluations.models import Evaluation
-from qa.evaluations.result import answers_of, chosen_words, result_of, section_points
+from qa.evaluations.result import chosen_words, result_of, section_points
 from qa.evaluations.words import read_rows, verdict
 from qa.evaluations.work_page import form_view, pin_view
 from qa.evaluations.work_views import bp
@@ -34,7 +34,9 @@ def index() -> ResponseReturnValue:
     """List evaluations."""
     asked = request.args
     wanted = queries.EvaluationFilter(
-        state=asked.get("state", "") if asked.get("state") in {"submitted", "released", "acknowledged", "voided"} else "",
+        state=asked.get("state", "")
+        if asked.get("state") in {"submitted", "released", "acknowledged", "voided"}
+        else "",
         outcome=asked.get("outcome", "") if asked.get("outcome") in {"pass", "fail", "not_scored"} else "",
         scorecard_id=int(asked["scorecard"]) if asked.get("scorecard", "").isdigit() else None,
         agent_id=int(asked["agent"]) if asked.get("agent", "").isdigit() else None,
@@ -161,9 +163,17 @@ def revise(evaluation_id: int) -> ResponseReturnValue:
         except (Invalid, Conflict) as error:
             refused = error
         else:
-            flash("Revised. The former version stays readable; the agent is asked to read it again.", "success")
+            flash(
+                "Revised. The former version stays readable; the agent is asked to read it again.", "success"
+            )
             return redirect(url_for(".show", evaluation_id=evaluation_id), 303)
-    page = {"evaluation": evaluation, "sections": sections, "form": form, "refused": refused, "form_def": ready.form}
+    page = {
+        "evaluation": evaluation,
+        "sections": sections,
+        "form": form,
+        "refused": refused,
+        "form_def": ready.form,
+    }
     answer = render_template("evaluations/revise.html", **page)
     return answer, refused.status if refused else 200
 
@@ -206,7 +216,9 @@ def void(evaluation_id: int) -> ResponseReturnValue:
     if request.method == "POST" and form.validate():
         try:
             with transaction() as opened:
-                service.void(opened, current_actor(), evaluation_id, reason=form.reason.data or "", now=clock.now())
+                service.void(
+                    opened, current_actor(), evaluation_id, reason=form.reason.data or "", now=clock.now()
+                )
         except Invalid as error:
             form.take(error)
         else:

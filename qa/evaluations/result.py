@@ -16,7 +16,12 @@ from qa.scorecards.scoring import ENGINE_VERSION, Result, bounds, exact, require
 
 Answers = dict[str, Any]
 
-STATE_NAMES = {"value": "value", "na_by_evaluator": "na", "na_by_system": "hidden", "unanswered": "unanswered"}
+STATE_NAMES = {
+    "value": "value",
+    "na_by_evaluator": "na",
+    "na_by_system": "hidden",
+    "unanswered": "unanswered",
+}
 
 
 def fields_of(interaction: Interaction) -> dict[str, Any]:
@@ -176,4 +181,6 @@ def chosen_words(ready: ReadyForm, ref: str, answer: Mapping[str, Any] | Any) ->
     if question is None or question.type not in {"single", "multi"}:
         return str(answer)
     refs = answer if isinstance(answer, list) else [answer]
-    return ", ".join(question.by_ref[str(one)].label if str(one) in question.by_ref else str(one) for one in refs)
+    return ", ".join(
+        question.by_ref[str(one)].label if str(one) in question.by_ref else str(one) for one in refs
+    )

@@ -98,7 +98,11 @@ def read_rows(ready: ReadyForm, evaluation: Evaluation, decimals: int) -> dict[s
         value = None if stored is None else "na" if stored.state == "na" else stored.value
         ratio = None if part["ratio"] is None else Fraction(part["ratio"])
         share = Fraction(part["weight_applied"])
-        points = "not counted" if ratio is None else f"{shown(share * ratio, decimals)} of {shown(share, decimals)}"
+        points = (
+            "not counted"
+            if ratio is None
+            else f"{shown(share * ratio, decimals)} of {shown(share, decimals)}"
+        )
         if question.is_bonus:
             points = f"+{shown(Fraction(part['earned']), decimals)}" if part["earned"] != "0" else "no bonus"
         section = ready.compiled.nodes[question.node].ref

@@ -92,7 +92,13 @@ def form_view(
     sections = []
     for section in ready.form.all_sections():
         views = tuple(
-            _question(ready, question, given.get(question.ref), stored.get(question.ref), pinned.get(question.ref, []))
+            _question(
+                ready,
+                question,
+                given.get(question.ref),
+                stored.get(question.ref),
+                pinned.get(question.ref, []),
+            )
             for question in section.questions
         )
         sections.append(SectionView(section.ref, section.label, section.help, views))
@@ -165,5 +171,9 @@ def pin_view(pin: Pin, turns: Mapping[int, Turn]) -> PinView:
 def _heard(pin: Pin, turns: Iterable[Turn]) -> str:
     """Return what is said at the pinned moment, as far as the transcript knows."""
     start, end = pin.start_ms or 0, pin.end_ms or 0
-    said = [turn.text for turn in turns if turn.start_ms is not None and turn.start_ms < end and (turn.end_ms or 0) > start]
+    said = [
+        turn.text
+        for turn in turns
+        if turn.start_ms is not None and turn.start_ms < end and (turn.end_ms or 0) > start
+    ]
     return " ".join(said)[:300]

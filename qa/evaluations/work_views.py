@@ -78,7 +78,9 @@ def _filled(sections: tuple[SectionView, ...], evaluation: Evaluation) -> Evalua
 
 
 def _live(ready: ReadyForm, evaluation: Evaluation) -> dict[str, Any]:
-    return live(ready, evaluation.interaction, evaluation.answers, evaluation.pins, decimals=settings().decimals)
+    return live(
+        ready, evaluation.interaction, evaluation.answers, evaluation.pins, decimals=settings().decimals
+    )
 
 
 @bp.put("/evaluations/<int:evaluation_id>/draft")
@@ -92,7 +94,9 @@ def autosave(evaluation_id: int) -> ResponseReturnValue:
         stored = answers_of(evaluation.answers)
         if saved.conflicts:
             told = [_conflict(ready, one) for one in saved.conflicts]
-            sentence = "This was changed in another place meanwhile. Nothing is lost: choose what shall stand."
+            sentence = (
+                "This was changed in another place meanwhile. Nothing is lost: choose what shall stand."
+            )
             return jsonify(error=sentence, revision=evaluation.revision, conflicts=told), 409
         return jsonify(
             revision=evaluation.revision,
@@ -113,7 +117,9 @@ def _conflict(ready: ReadyForm, one: Conflicting) -> dict[str, Any]:
         "field": one.field,
         "theirs": one.theirs,
         "yours": one.yours,
-        "theirs_words": chosen_words(ready, one.question, one.theirs) if is_answer else one.theirs or "(empty)",
+        "theirs_words": chosen_words(ready, one.question, one.theirs)
+        if is_answer
+        else one.theirs or "(empty)",
         "yours_words": chosen_words(ready, one.question, one.yours) if is_answer else one.yours or "(empty)",
     }
 
@@ -130,10 +136,18 @@ def _changes(body: Any) -> service.Changes:
     answers, pins, note = body.get("changes", []), body.get("pins", {}), body.get("private_note")
     seconds = body.get("worked_seconds", 0)
     shaped = isinstance(answers, list) and isinstance(pins, dict) and isinstance(seconds, int)
-    if not shaped or not all(_is_change(one) for one in answers) or not (note is None or isinstance(note, dict)):
+    if (
+        not shaped
+        or not all(_is_change(one) for one in answers)
+        or not (note is None or isinstance(note, dict))
+    ):
         raise Invalid(DAMAGED)
     added, removed = pins.get("add", []), pins.get("remove", [])
-    if not isinstance(added, list) or not isinstance(removed, list) or not all(isinstance(p, dict) for p in added):
+    if (
+        not isinstance(added, list)
+        or not isinstance(removed, list)
+        or not all(isinstance(p, dict) for p in added)
+    ):
         raise Invalid(DAMAGED)
     return service.Changes(
         answers=[Change(one["question"], one["field"], one.get("was"), one.get("value")) for one in answers],
@@ -224,13 +238,19 @@ def _sheet(evaluation_id: int, refused: Invalid | None) -> str:
     )
 
 
-def _failing(ready: ReadyForm, evaluation: Evaluation, sections: tuple[SectionView, ...]) -> list[dict[str, Any]]:
+def _failing(
+    ready: ReadyForm, evaluation: Evaluation, sections: tuple[SectionView, ...]
+) -> list[dict[str, Any]]:
     """Return the questions that lose points or fail, in form order, as the agent will read them."""
     result = result_of(ready, evaluation.interaction, evaluation.answers)
     views = {view.ref: view for section in sections for view in section.questions}
     causes = {cause.ref for cause in result.fail_causes}
     return [
-        {"view": views[one.ref], "words": chosen_words(ready, one.ref, views[one.ref].answer), "fails": one.ref in causes}
+        {
+            "view": views[one.ref],
+            "words": chosen_words(ready, one.ref, views[one.ref].answer),
+            "fails": one.ref in causes,
+        }
         for one in result.questions
         if one.ref in causes or (one.ratio is not None and Fraction(one.ratio) < 1)
     ]

@@ -18,10 +18,20 @@ from qa.interactions.import_lines import Importer
 
 @click.command(name="import")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--recordings", type=click.Path(path_type=Path, file_okay=False, exists=True), help="Folder of sound files.")
-@click.option("--source", default="file", show_default=True, help="Name of where the conversations come from.")
+@click.option(
+    "--recordings",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Folder of sound files.",
+)
+@click.option(
+    "--source", default="file", show_default=True, help="Name of where the conversations come from."
+)
 @click.option("--create-agents", is_flag=True, help="Add agents that are not known, without a sign-in.")
-@click.option("--errors", type=click.Path(path_type=Path, dir_okay=False), help="Write the rows set aside, with reasons.")
+@click.option(
+    "--errors",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the rows set aside, with reasons.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.pass_obj
 def import_(
@@ -54,7 +64,10 @@ def import_(
     )
     started = time.monotonic()
     aside = []
-    with file.open("rb") as lines, click.progressbar(length=file.stat().st_size, label="Importing", file=sys.stderr) as bar:
+    with (
+        file.open("rb") as lines,
+        click.progressbar(length=file.stat().st_size, label="Importing", file=sys.stderr) as bar,
+    ):
         for row in importer.run(lines):
             aside.append({"line": row.line, "reason": row.reason})
             if errors is not None:
@@ -86,7 +99,9 @@ def _tell(importer: Importer, aside: list[dict[str, object]], seconds: float, as
         click.echo(f"line {row['line']}: {row['reason']}", err=True)
     if len(aside) > 20:
         click.echo(f"… and {len(aside) - 20} more; --errors FILE keeps them all.", err=True)
+    rate = total / max(seconds, 0.001)
     click.echo(
         f"{counts.new} new, {counts.changed} changed, {counts.unchanged} unchanged, {counts.deleted} deleted, "
-        f"{importer.result.recordings} recordings, {len(aside)} set aside; {total / max(seconds, 0.001):.0f} rows a second."
+        f"{importer.result.recordings} recordings, {len(aside)} set aside; "
+        f"{rate:.0f} rows a second."
     )

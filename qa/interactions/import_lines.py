@@ -90,7 +90,9 @@ class Importer:
 
     def _store(self, batch: list[tuple[int, bytes, Parsed]]) -> list[SetAside]:
         aside = []
-        files = {number: self._stored_files(parsed.line) for number, _, parsed in batch if parsed.line.recordings}
+        files = {
+            number: self._stored_files(parsed.line) for number, _, parsed in batch if parsed.line.recordings
+        }
         with self.database.transaction() as session:
             for number, raw, parsed in batch:
                 with session.begin_nested() as point:
@@ -101,7 +103,9 @@ class Importer:
         time.sleep(PAUSE_SECONDS)  # people who score come first
         return aside
 
-    def _one(self, session: Session, parsed: Parsed, files: list[tuple[Stored, str, list[str]]]) -> str | None:
+    def _one(
+        self, session: Session, parsed: Parsed, files: list[tuple[Stored, str, list[str]]]
+    ) -> str | None:
         if self.creates_agents:
             self._create_agents(session, parsed.line)
         kept: Interaction | None
@@ -115,7 +119,9 @@ class Importer:
             self._attach(session, kept, files)
         return None
 
-    def _attach(self, session: Session, kept: Interaction, files: list[tuple[Stored, str, list[str]]]) -> None:
+    def _attach(
+        self, session: Session, kept: Interaction, files: list[tuple[Stored, str, list[str]]]
+    ) -> None:
         for stored, name, speakers in files:
             row = service.attach_recording(
                 session,
@@ -134,7 +140,7 @@ class Importer:
             if part.email and find_person_by_email(session, SYSTEM, part.email) is None:
                 name = part.name or part.email.split("@")[0]
                 made = create_person(
-                    session, SYSTEM, name=name, email=part.email, roles=["agent"], team_id=None, now=self.now
+                    session, SYSTEM, name=name, email=part.email, roles=["agent"], team_id=None, now=self.now, today=self.now.date()
                 )
                 made.can_sign_in = False
                 made.external_id = part.external_id
@@ -151,7 +157,7 @@ class Importer:
                 raise BrokenLine(f"{place} is not in the recordings folder.")
 
     def _stored_files(self, line: Line) -> list[tuple[Stored, str, list[str]]]:
-        assert self.recordings is not None  # noqa: S101 - checked for every line before
+        assert self.recordings is not None
         kept = []
         for part in line.recordings:
             with (self.recordings / part.file).open("rb") as file:

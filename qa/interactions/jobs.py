@@ -30,7 +30,9 @@ def describe_recording(database: Database, storage: Storage, keys: Keys, recordi
     except (Tampered, Unavailable):
         broken = "The stored recording is damaged or missing. Import it again."
     with database.transaction() as session:
-        service.store_media_result(session, SYSTEM, recording_id=recording_id, described=described, broken=broken)
+        service.store_media_result(
+            session, SYSTEM, recording_id=recording_id, described=described, broken=broken
+        )
 
 
 def _described(storage: Storage, keys: Keys, row: Recording) -> dict[str, Any]:

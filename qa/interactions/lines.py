@@ -129,7 +129,9 @@ class Line(Part):
     recordings: list[RecordingPart] = Field(default_factory=list, max_length=20)
     kpis: Kpis = Kpis()
     fields: dict[Short, str | int | float | bool | None] = Field(default_factory=dict, max_length=200)
-    tags: list[Annotated[str, Field(min_length=1, max_length=80)]] = Field(default_factory=list, max_length=100)
+    tags: list[Annotated[str, Field(min_length=1, max_length=80)]] = Field(
+        default_factory=list, max_length=100
+    )
     deleted: bool = False
 
     @field_validator("started_at", "ended_at")

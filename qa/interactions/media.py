@@ -21,7 +21,28 @@ WINDOW = PEAK_RATE // PEAKS_PER_SECOND
 MAX_CHANNELS = 2
 MAX_HOURS = 12
 FORMATS = frozenset(
-    "wav mp3 ogg flac aac mov mp4 m4a 3gp 3g2 mj2 matroska webm amr gsm g729 aiff au caf w64".split()
+    [
+        "wav",
+        "mp3",
+        "ogg",
+        "flac",
+        "aac",
+        "mov",
+        "mp4",
+        "m4a",
+        "3gp",
+        "3g2",
+        "mj2",
+        "matroska",
+        "webm",
+        "amr",
+        "gsm",
+        "g729",
+        "aiff",
+        "au",
+        "caf",
+        "w64",
+    ]
 )
 BROWSER_PLAYS = {
     ("wav", "pcm_s16le"): "audio/wav",
@@ -123,7 +144,9 @@ def _blocks(container: Any, stream: Any, channels: int) -> Iterator[np.ndarray]:
     except FFmpegError:
         if not heard:
             raise
-        raise BrokenMedia("truncated", "The file breaks off in the middle. Export it again from its source.") from None
+        raise BrokenMedia(
+            "truncated", "The file breaks off in the middle. Export it again from its source."
+        ) from None
     for part in resampler.resample(None):
         held = np.concatenate([held, part.to_ndarray()], axis=1)
     if held.shape[1]:

@@ -46,7 +46,9 @@ def list_interactions(
     """Return conversations, newest first, fifty a page."""
     rows = (
         select(Interaction)
-        .where(Interaction.deleted_at.is_(None), visible(actor, P.INTERACTION_LIST, Interaction.scope_columns()))
+        .where(
+            Interaction.deleted_at.is_(None), visible(actor, P.INTERACTION_LIST, Interaction.scope_columns())
+        )
         .options(joinedload(Interaction.agent), joinedload(Interaction.team))
         .order_by(Interaction.started_at.desc(), Interaction.id.desc())
         .limit(PAGE + 1)
@@ -67,9 +69,7 @@ def list_interactions(
     return InteractionPage(found, key)
 
 
-def _narrowed(
-    rows: Select[tuple[Interaction]], wanted: InteractionFilter
-) -> Select[tuple[Interaction]]:
+def _narrowed(rows: Select[Interaction], wanted: InteractionFilter) -> Select[Interaction]:
     if wanted.channel:
         rows = rows.where(Interaction.channel == wanted.channel)
     if wanted.team_id is not None:
@@ -126,7 +126,7 @@ def get_conversation(session: Session, actor: Actor, interaction_id: int) -> Int
     return found
 
 
-def _one(actor: Actor, interaction_id: int) -> Select[tuple[Interaction]]:
+def _one(actor: Actor, interaction_id: int) -> Select[Interaction]:
     return select(Interaction).where(
         Interaction.id == interaction_id,
         Interaction.deleted_at.is_(None),

@@ -67,7 +67,14 @@ def store_line(
 
 
 def _tombstone(
-    session: Session, actor: Actor, known: Interaction | None, source: str, line: Line, counts: Counts, *, now: datetime
+    session: Session,
+    actor: Actor,
+    known: Interaction | None,
+    source: str,
+    line: Line,
+    counts: Counts,
+    *,
+    now: datetime,
 ) -> None:
     if known is not None and known.deleted_at is not None:
         counts.unchanged += 1
@@ -97,7 +104,7 @@ def _agent(session: Session, part: AgentPart, number: int) -> User:
 
 
 def _fill(row: Interaction, line: Line, agents: Sequence[User], content_hash: str) -> None:
-    assert line.started_at is not None  # noqa: S101 - the line's own check
+    assert line.started_at is not None
     main = agents[0] if agents else None
     last = max((turn.end or turn.start or 0.0 for turn in line.turns), default=None)
     row.channel, row.queue, row.direction = line.channel, line.queue, line.direction
@@ -129,7 +136,9 @@ def _replace_parts(session: Session, row: Interaction, line: Line, agents: Seque
         for place, user_id in enumerate(seen, start=1)
     ]
     _insert(session, Participant, people)
-    _insert(session, InteractionTag, [{"interaction_id": row.id, "tag": tag} for tag in dict.fromkeys(line.tags)])
+    _insert(
+        session, InteractionTag, [{"interaction_id": row.id, "tag": tag} for tag in dict.fromkeys(line.tags)]
+    )
     if _turns_may_change(session, row):
         turns = [_turn(row.id, place, turn, line.channel) for place, turn in enumerate(line.turns, start=1)]
         _insert(session, Turn, turns)
@@ -197,7 +206,12 @@ def attach_recording(
 
 
 def store_media_result(
-    session: Session, actor: Actor, *, recording_id: int, described: Mapping[str, Any] | None, broken: str | None
+    session: Session,
+    actor: Actor,
+    *,
+    recording_id: int,
+    described: Mapping[str, Any] | None,
+    broken: str | None,
 ) -> None:
     """Keep what the worker found out about a recording: facts and peaks, or why it cannot be heard."""
     require(actor, P.RECORDING_UPLOAD, by(actor.id))

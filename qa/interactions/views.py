@@ -44,12 +44,14 @@ def index() -> ResponseReturnValue:
     with reading() as opened:
         page = queries.list_interactions(opened, current_actor(), wanted, after=asked.get("after"))
         teams = people.list_teams(opened, current_actor())
-    return render_template("interactions/index.html", page=page, wanted=wanted, teams=teams, channels=CHANNELS)
+    return render_template(
+        "interactions/index.html", page=page, wanted=wanted, teams=teams, channels=CHANNELS
+    )
 
 
 def _day(text: str, plus: int) -> datetime | None:
     try:
-        day = datetime.strptime(text, "%Y-%m-%d").date() + timedelta(days=plus)  # noqa: DTZ007 - a day of the site
+        day = datetime.strptime(text, "%Y-%m-%d").date() + timedelta(days=plus)
     except ValueError:
         return None
     return datetime.combine(day, time(), tzinfo=site_zone())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
@@ -32,13 +31,15 @@ def group() -> None:
 
 @group.command(name="score")
 @FORM
-@click.option("--answers", required=True, help='A file, or - for standard input: {"fields": {}, "answers": {}}.')
+@click.option(
+    "--answers", required=True, help='A file, or - for standard input: {"fields": {}, "answers": {}}.'
+)
 @click.option("--lines", is_flag=True, help="One such object a line, one result a line.")
 @click.option("--decimals", type=click.IntRange(1, 2), default=1, show_default=True, help="Of score_display.")
 def score_command(form: Path, answers: str, lines: bool, decimals: int) -> None:
     """Print the result of answers as JSON. Exits 1 when answers cannot be scored."""
     compiled = compile_form(_document(form).form)
-    with _opened(answers) as source:
+    with _Opened(answers) as source:
         texts = source if lines else iter([source.read(MAX_ANSWERS_BYTES + 1)])
         failed = False
         for number, text in enumerate(texts, start=1):
@@ -70,7 +71,9 @@ def _read_json(text: str) -> dict[str, dict[str, Any]]:
     try:
         given = json.loads(text, parse_float=str, parse_constant=_refuse_constant, object_pairs_hook=_once)
     except json.JSONDecodeError as error:
-        raise ValueError(f"not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from None
+        raise ValueError(
+            f"not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+        ) from None
     except RecursionError:
         raise ValueError("nested too deeply.") from None
     if not isinstance(given, dict):
@@ -156,7 +159,9 @@ def test(form: Path, as_lines: bool) -> None:
             for problem in one.problems:
                 click.echo(f"        {problem}")
         failed = sum(bool(one.problems) for one in checked)
-        click.echo(f"{len(checked) - failed} passed, {failed} failed" if checked else "The form has no tests.")
+        click.echo(
+            f"{len(checked) - failed} passed, {failed} failed" if checked else "The form has no tests."
+        )
     if any(one.problems for one in checked):
         sys.exit(1)
 
@@ -206,18 +211,18 @@ def _document(path: Path) -> Document:
         raise click.ClickException("\n".join(lines)) from None
 
 
-class _opened:
+class _Opened:
     """A file or standard input, closed only when it is ours."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._file: TextIO | None = None
 
-    def __enter__(self) -> Iterator[str] | Any:
+    def __enter__(self) -> Any:
         if self._name == "-":
             return click.get_text_stream("stdin", encoding="utf-8")
         try:
-            self._file = Path(self._name).open(encoding="utf-8")  # noqa: SIM115 - closed below
+            self._file = Path(self._name).open(encoding="utf-8")
         except OSError as error:
             raise click.UsageError(f"{self._name}: cannot be read: {error.strerror}.") from None
         return self._file

@@ -25,7 +25,9 @@ def holds(condition: Condition, answers: Mapping[str, Any], fields: Mapping[str,
     if condition.negated is not None:
         inner = holds(condition.negated, answers, fields)
         return None if inner is None else not inner
-    known = answers.get(condition.answer) if condition.answer is not None else fields.get(str(condition.field))
+    known = (
+        answers.get(condition.answer) if condition.answer is not None else fields.get(str(condition.field))
+    )
     if known is UNKNOWN:
         return None
     if known is HIDDEN:

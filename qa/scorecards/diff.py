@@ -14,7 +14,9 @@ from qa.scorecards.form import Form
 
 COSMETIC, GUIDANCE, SCORING, STRUCTURAL = "cosmetic", "guidance", "scoring", "structural"
 CLASS_OF = {
-    **dict.fromkeys(("title", "text", "name", "description", "language", "channels", "expected_minutes"), COSMETIC),
+    **dict.fromkeys(
+        ("title", "text", "name", "description", "language", "channels", "expected_minutes"), COSMETIC
+    ),
     **dict.fromkeys(("help", "comment", "evidence", "root_causes", "about", "default", "tests"), GUIDANCE),
     **dict.fromkeys(("release", "dispute", "order"), GUIDANCE),
     **dict.fromkeys(("show_when", "unknown", "type", "required", "mode", "form", "scale"), STRUCTURAL),

@@ -21,7 +21,9 @@ def shown(number: Fraction, decimals: int = 1) -> str:
     return f"−{text}" if number < 0 and units else text
 
 
-def score_shown(score: Fraction | None, pass_mark: Fraction | None, outcome: str, decimals: int = 1) -> str | None:
+def score_shown(
+    score: Fraction | None, pass_mark: Fraction | None, outcome: str, decimals: int = 1
+) -> str | None:
     """Return the score as people read it.
 
     A failed score that would be shown as the pass mark itself gets more digits, until one can see

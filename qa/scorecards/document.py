@@ -103,11 +103,15 @@ def _tree(text: str) -> CommentedMap:
     except DuplicateKeyError as error:
         mark = error.problem_mark
         message = str(error.problem).split("\n")[0].replace("found ", "")
-        raise _fault(mark.line + 1, mark.column + 1, "duplicate-key", f"{message}. Keep one of the two.") from None
+        raise _fault(
+            mark.line + 1, mark.column + 1, "duplicate-key", f"{message}. Keep one of the two."
+        ) from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise _fault(line, column, "yaml", f"This is not valid YAML: {error.problem or error.context}.") from None
+        raise _fault(
+            line, column, "yaml", f"This is not valid YAML: {error.problem or error.context}."
+        ) from None
     except YAMLError as error:
         where = str(error).split("\n")[0]
         raise _fault(1, 1, "yaml", f"This is not valid YAML: {where}.") from None

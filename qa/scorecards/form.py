@@ -22,7 +22,7 @@ CHANNELS = ("voice", "chat", "email", "ticket")
 
 
 def _number(value: Any) -> Any:
-    if isinstance(value, bool) or isinstance(value, str):
+    if isinstance(value, bool | str):
         raise ValueError("must be a number, without quotes")
     if isinstance(value, int | float):
         return Decimal(str(value))
@@ -130,7 +130,9 @@ class Condition(Part):
         if branches and (len(branches) > 1 or asked or tests):
             raise ValueError("a condition is one of: all, any, not, or one test of an answer or a field")
         if not branches and (len(asked) != 1 or len(tests) != 1):
-            raise ValueError("a test names one answer or field and one comparison, such as {answer: sale, in: [y]}")
+            raise ValueError(
+                "a test names one answer or field and one comparison, such as {answer: sale, in: [y]}"
+            )
         return self
 
     def tests(self) -> list[tuple[str, Any]]:
@@ -202,7 +204,8 @@ class Question(Part):
         if self.scale is None or self.options:
             return self.options
         return tuple(
-            Option(ref=str(k), text=str(k), points=Decimal(k - 1), bonus=False) for k in range(1, self.scale + 1)
+            Option(ref=str(k), text=str(k), points=Decimal(k - 1), bonus=False)
+            for k in range(1, self.scale + 1)
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from qa.scorecards import checks, conditions
@@ -96,13 +97,19 @@ def _duplicate_refs(document: Document) -> Iterator[Remark]:
     for path, question in questions:
         for ref, count in Counter(option.ref for option in question.options).items():
             if count > 1:
-                yield (*path, "options"), f"Two options of `{question.ref}` have the ref `{ref}`. Give each its own."
+                yield (
+                    (*path, "options"),
+                    f"Two options of `{question.ref}` have the ref `{ref}`. Give each its own.",
+                )
 
 
 def _reserved(document: Document) -> Iterator[Remark]:
     for path, question, choice in _choices(document):
         if getattr(choice, "ref", None) == "na":
-            yield path, f"An option of `{question.ref}` is called `na`, which means N/A. Use `na: allowed` instead."
+            yield (
+                path,
+                f"An option of `{question.ref}` is called `na`, which means N/A. Use `na: allowed` instead.",
+            )
 
 
 def _too_many(document: Document) -> Iterator[Remark]:
@@ -124,7 +131,10 @@ def _options_missing(document: Document) -> Iterator[Remark]:
         if question.type == "number" and question.is_scored and not question.ranges:
             yield path, f"`{question.ref}` is scored but has no ranges. Add ranges, or `scored: false`."
         if question.type != "number" and question.ranges:
-            yield (*path, "ranges"), f"`{question.ref}` is no number question; ranges do nothing. Remove them."
+            yield (
+                (*path, "ranges"),
+                f"`{question.ref}` is no number question; ranges do nothing. Remove them.",
+            )
         if question.type not in {"single", "multi"} and question.options:
             yield (*path, "options"), f"`{question.ref}` takes no options. Remove them or change its type."
         if question.scale is not None and (question.type != "single" or question.options):
@@ -141,7 +151,10 @@ def _nothing_to_earn(document: Document) -> Iterator[Remark]:
     for path, question in _questions(document):
         points = [choice.points or 0 for choice in (*question.choices, *question.ranges) if not choice.bonus]
         if question.is_scored and points and max(points) <= 0 and not question.bonus:
-            yield path, f"`{question.ref}` is scored but no option is worth a point. Add points, or `scored: false`."
+            yield (
+                path,
+                f"`{question.ref}` is scored but no option is worth a point. Add points, or `scored: false`.",
+            )
 
 
 def _range_gaps(document: Document) -> Iterator[Remark]:
@@ -151,11 +164,18 @@ def _range_gaps(document: Document) -> Iterator[Remark]:
             if one.max < one.min:
                 yield (*path, "ranges", index), f"The range {one.min} to {one.max} ends before it starts."
             if one.min % STEP or one.max % STEP:
-                yield (*path, "ranges", index), f"The range {one.min} to {one.max} has more than two decimals."
-        for (_, left), (index, right) in zip(ordered, ordered[1:], strict=False):
+                yield (
+                    (*path, "ranges", index),
+                    f"The range {one.min} to {one.max} has more than two decimals.",
+                )
+        for (_, left), (index, right) in pairwise(ordered):
             place = (*path, "ranges", index)
             if right.min <= left.max:
-                yield place, f"The range from {right.min} overlaps the one up to {left.max}. Start it at {left.max + STEP}."
+                yield (
+                    place,
+                    f"The range from {right.min} overlaps the one up to {left.max}. "
+                    f"Start it at {left.max + STEP}.",
+                )
             elif right.min != left.max + STEP:
                 yield place, f"Nothing covers {left.max + STEP} to {right.min - STEP}. Close the gap."
 
@@ -189,7 +209,10 @@ def _unknown_options(document: Document) -> Iterator[Remark]:
             known = {option.ref for option in question.choices} | {"na"}
             for ref in wanted if isinstance(wanted, tuple) else (wanted,):
                 if str(ref) not in known:
-                    yield path, f"The condition asks for option `{ref}`, which `{question.ref}` does not have."
+                    yield (
+                        path,
+                        f"The condition asks for option `{ref}`, which `{question.ref}` does not have.",
+                    )
 
 
 def _forward(document: Document) -> Iterator[Remark]:
@@ -197,7 +220,11 @@ def _forward(document: Document) -> Iterator[Remark]:
     for path, here, condition in _shown_when(document):
         for ref in sorted(conditions.answers_used(condition) & set(order)):
             if order[ref] >= here:
-                yield path, f"The condition looks at `{ref}`, which comes later or is the question itself: a cycle. Move it up."
+                yield (
+                    path,
+                    f"The condition looks at `{ref}`, which comes later or is the question itself: a cycle. "
+                    "Move it up.",
+                )
 
 
 def _optional_control(document: Document) -> Iterator[Remark]:
@@ -205,7 +232,10 @@ def _optional_control(document: Document) -> Iterator[Remark]:
     for path, _, condition in _shown_when(document):
         for ref in sorted(conditions.answers_used(condition) & set(questions)):
             if not questions[ref].is_required:
-                yield path, f"The condition looks at `{ref}`, which is optional and may stay open. Make it required."
+                yield (
+                    path,
+                    f"The condition looks at `{ref}`, which is optional and may stay open. Make it required.",
+                )
 
 
 def _fail_worth_more(document: Document) -> Iterator[Remark]:
@@ -214,7 +244,10 @@ def _fail_worth_more(document: Document) -> Iterator[Remark]:
         failing = [c.points or 0 for c in choices if c.treat_as == "fail" or c.fail is not None]
         passing = [c.points or 0 for c in choices if c.treat_as != "fail" and c.fail is None and not c.bonus]
         if failing and passing and max(failing) > min(passing):
-            yield path, f"A failing option of `{question.ref}` is worth more than a passing one. Swap their points."
+            yield (
+                path,
+                f"A failing option of `{question.ref}` is worth more than a passing one. Swap their points.",
+            )
 
 
 def _bonus_fails(document: Document) -> Iterator[Remark]:
@@ -238,9 +271,14 @@ def _cap_range(document: Document) -> Iterator[Remark]:
     for path, question in _questions(document):
         if question.cap is None:
             continue
-        positive = sum(option.points or 0 for option in question.options if (option.points or 0) > 0 and not option.bonus)
+        positive = sum(
+            option.points or 0 for option in question.options if (option.points or 0) > 0 and not option.bonus
+        )
         if question.type != "multi" or question.cap <= 0 or question.cap > positive:
-            yield (*path, "cap"), f"`cap` of `{question.ref}` must lie above 0 and up to {positive}, the sum of its options."
+            yield (
+                (*path, "cap"),
+                f"`cap` of `{question.ref}` must lie above 0 and up to {positive}, the sum of its options.",
+            )
 
 
 def _pass_range(document: Document) -> Iterator[Remark]:

@@ -233,7 +233,9 @@ class _Sheet:
 
     def node_failed(self, node: CompiledNode) -> bool:
         """Tell whether the section, or the one around it, was failed."""
-        return node.index in self.failed_nodes or (node.parent is not None and node.parent in self.failed_nodes)
+        return node.index in self.failed_nodes or (
+            node.parent is not None and node.parent in self.failed_nodes
+        )
 
     def question_lost(self, question: CompiledQuestion) -> bool:
         """Tell whether the question's points are gone with its section."""
@@ -451,7 +453,9 @@ class _Sheet:
             max=exact_of(question.base if self.counted[index] else 0, unit),
             weight_applied=exact_of(*share),
             ratio=ratio,
-            band=None if not question.bands or ratio is None else band_of(question.bands, Fraction(ratio) * 100),
+            band=None
+            if not question.bands or ratio is None
+            else band_of(question.bands, Fraction(ratio) * 100),
         )
 
     def _section(self, node: CompiledNode, share: Fraction) -> SectionResult:

@@ -20,7 +20,9 @@ def index() -> ResponseReturnValue:
     """List scorecards with their active version."""
     with reading() as opened:
         found = queries.list_scorecards(opened, current_actor())
-    rows = [(card, next((v for v in card.versions if v.state == ACTIVE), card.versions[-1])) for card in found]
+    rows = [
+        (card, next((v for v in card.versions if v.state == ACTIVE), card.versions[-1])) for card in found
+    ]
     return render_template("scorecards/index.html", rows=[(c, v, queries.form_of(v).form) for c, v in rows])
 
 

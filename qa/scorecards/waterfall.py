@@ -41,7 +41,12 @@ def waterfall(compiled: CompiledForm, result: Result) -> tuple[Step, ...]:
         share = Fraction(one.weight_applied)
         if one.ratio is not None:
             ratio = Fraction(one.ratio)
-            add("loss" if ratio < 1 else "gain", f"{question.number} {question.text}", question.ref, (ratio - 1) * share)
+            add(
+                "loss" if ratio < 1 else "gain",
+                f"{question.number} {question.text}",
+                question.ref,
+                (ratio - 1) * share,
+            )
             lost[question.ref] = ratio * share
     bonus = _bonus(compiled, result)
     for ref, points in bonus.items():

@@ -6,12 +6,13 @@ import logging
 import secrets
 from typing import Any
 
-from flask import Flask, Response, jsonify, make_response, render_template, request
+from flask import Flask, Response, jsonify, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy.exc import OperationalError, TimeoutError
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException, Unauthorized
 
-from qa.core.errors import DomainError, TooMany, Unavailable
+from qa.core.errors import Conflict, DomainError, TooMany, Unavailable
 from qa.web import context, gate
 
 log = logging.getLogger(__name__)
@@ -46,9 +47,9 @@ SENTENCES = {
 def install(app: Flask) -> None:
     """Register the one handler for each family of errors."""
     app.register_error_handler(DomainError, refused)
-    app.register_error_handler(gate.AlreadyTaken, gate.answer_again)
+    app.register_error_handler(gate.AlreadyTaken, taken_before)
     app.register_error_handler(OperationalError, database_out)
-    app.register_error_handler(TimeoutError, database_out)
+    app.register_error_handler(PoolTimeoutError, database_out)
     app.register_error_handler(HTTPException, by_http)
     app.register_error_handler(Exception, broken)
 
@@ -61,6 +62,13 @@ def refused(error: DomainError) -> ResponseReturnValue:
     if isinstance(error, Unavailable):
         response.headers["Retry-After"] = "2"
     return response
+
+
+def taken_before(error: gate.AlreadyTaken) -> ResponseReturnValue:
+    """Give a repeated form the answer of the first one; where that is not known, say so."""
+    if error.location is None:
+        return refused(Conflict(gate.KEPT_ALREADY))
+    return redirect(error.location, 303)
 
 
 def by_http(error: HTTPException) -> ResponseReturnValue:

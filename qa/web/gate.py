@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import Forbidden
 
 from qa.core.actor import Actor
-from qa.core.errors import Conflict, Invalid
+from qa.core.errors import Invalid
 from qa.web import context
 from qa.web.access import PUBLIC, SIGNED_IN, claim_of
 from qa.web.forms import CSRF, CSRF_HEADER, ONCE, token_holds
@@ -116,11 +116,7 @@ class AlreadyTaken(Exception):
         self.location = location
 
 
-def answer_again(error: AlreadyTaken) -> ResponseReturnValue:
-    """Give a repeated form the answer of the first one."""
-    if error.location is None:
-        raise Conflict("This form has arrived already and is kept. Load the page to see it.")
-    return redirect(error.location, 303)
+KEPT_ALREADY = "This form has arrived already and is kept. Load the page to see it."
 
 
 def sign_in_first() -> ResponseReturnValue:

@@ -6,7 +6,6 @@ import itertools
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +19,7 @@ from qa.accounts.models import Membership, Team, User, UserRole
 from qa.accounts.passwords import hash_password
 from qa.core import clock
 from qa.core.actor import Actor
-from qa.core.db import Base, Database
+from qa.core.db import Database
 from qa.core.text import folded
 
 NOW = datetime(2026, 11, 12, 10, 0, tzinfo=UTC)
@@ -28,16 +27,6 @@ TODAY = NOW.date()
 PASSWORD = "kite saddle orbit plum"
 _HASH = hash_password(PASSWORD)
 _numbers = itertools.count(1)
-
-
-@pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    """The URL of a fresh database."""
-    url = f"sqlite:///{tmp_path / 'candor.db'}"
-    opened = Database(url)
-    Base.metadata.create_all(opened.engine)
-    opened.dispose()
-    return url
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from qa.accounts.queries import PeopleFilter
 from qa.core.actor import SYSTEM, Actor
 from qa.core.audit import AuditEntry
 from qa.core.db import Database
-from qa.core.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
+from qa.core.errors import Conflict, Forbidden, Invalid, NotFound
 from tests.accounts.conftest import NOW, TODAY, actor_for, make_team, make_user
 
 DAY = timedelta(days=1)
@@ -111,10 +111,24 @@ def test_a_name_is_kept_as_it_is_typed(database: Database, admin: Actor, name: s
 
 @pytest.mark.parametrize(
     "email",
-    ["", "dana", "dana@", "@halden.example", "dana@halden", "d na@halden.example", "dana@halden.example.", "a@b@c.de",
-     "dana@halden..example", "<dana@halden.example>", "dana\x00@halden.example", "d@" + "x" * 250 + ".de",
-     "‮dana@halden.example", "dana@halden.example\nBcc: x@y.zz"],
-)  # fmt: skip
+    [
+        "",
+        "dana",
+        "dana@",
+        "@halden.example",
+        "dana@halden",
+        "d na@halden.example",
+        "dana@halden.example.",
+        "a@b@c.de",
+        "dana@halden..example",
+        "da..na@halden.example",
+        "<dana@halden.example>",
+        "dana\x00@halden.example",
+        "d@" + "x" * 250 + ".de",
+        "‮dana@halden.example",
+        "dana@halden.example\nBcc: x@y.zz",
+    ],
+)
 def test_what_is_no_address_is_refused_in_a_sentence(email: str) -> None:
     with pytest.raises(Invalid) as refused:
         checked_email(email)
@@ -123,10 +137,7 @@ def test_what_is_no_address_is_refused_in_a_sentence(email: str) -> None:
 
 @pytest.mark.parametrize("email", ["dana@halden.example", "d.o'r+tiz_1@mail.halden.co", "жанна@пример.рф"])
 def test_ordinary_addresses_are_taken(email: str) -> None:
-    try:
-        assert checked_email(f" {email} ") == email
-    except Invalid:
-        assert "'" in email  # a quote in an address is refused: mail programs disagree about it
+    assert checked_email(f" {email} ") == email
 
 
 def test_the_same_address_in_other_letters_is_taken_once(database: Database, admin: Actor) -> None:
@@ -441,8 +452,7 @@ def test_of_two_uses_of_one_link_at_once_one_wins(database: Database, admin: Act
         try:
             with database.transaction() as session:
                 service.choose_password(session, token, f"kite saddle orbit {number}", words=(), now=NOW)
-        except DomainError as refused:
-            assert isinstance(refused, Conflict)
+        except Conflict:
             return None
         return f"kite saddle orbit {number}"
 

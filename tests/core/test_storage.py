@@ -21,7 +21,16 @@ from hypothesis import strategies as st
 
 from qa.core.crypto import CHUNK_BYTES, SEALED_CHUNK_BYTES, Tampered, new_content_key, sealed_size
 from qa.core.errors import Unavailable
-from qa.core.storage import Entry, LocalStorage, SealedFile, Stored, read_range, store_sealed, sweep
+from qa.core.storage import (
+    Entry,
+    LocalStorage,
+    SealedFile,
+    Stored,
+    TooMuchToSweep,
+    read_range,
+    store_sealed,
+    sweep,
+)
 
 SIZES = st.one_of(
     st.integers(0, 5 * CHUNK_BYTES),
@@ -243,6 +252,17 @@ def test_the_sweep_takes_old_files_without_a_row_and_nothing_else(storage: Local
     removed = sweep(storage, lambda keys: {named.key} & set(keys), before=two_days_ago + timedelta(days=1))
     assert removed == 2
     assert {entry.key for entry in storage.entries()} == {named.key, fresh.key}
+
+
+def test_the_sweep_touches_nothing_when_the_rows_seem_to_be_another_sites(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qa.core.storage.SWEEP_SURELY", 3)
+    for _ in range(5):
+        store_sealed(storage, io.BytesIO(b"x"))
+    with pytest.raises(TooMuchToSweep, match="5 of 5 recordings are named by no row; none was removed"):
+        sweep(storage, lambda keys: set(), before=datetime.now(UTC) + timedelta(days=1))
+    assert len(list(storage.entries())) == 5
 
 
 def test_entries_tell_what_was_left_half_written(storage: LocalStorage) -> None:

@@ -24,7 +24,7 @@ def number(value: Fraction | float) -> str:
     return f"{float(value):.1f}"
 
 
-def element(name: str, text: str = "", **attributes: object) -> Markup:
+def element(name: str, text: str = "", /, **attributes: object) -> Markup:
     """Return one SVG element; ``class_`` and ``text_anchor`` become ``class`` and ``text-anchor``."""
     written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(value)}"' for key, value in attributes.items()

@@ -96,13 +96,25 @@ def _wide(
         high, low = y(max(before, step.level)), y(min(before, step.level))
         left = slot * place + (slot - bar) / 2
         middle = number(left + bar / 2)
-        shape = {"x": number(left), "y": number(high), "width": number(bar), "height": number(max(low - high, 2.0))}
+        shape = {
+            "x": number(left),
+            "y": number(high),
+            "width": number(bar),
+            "height": number(max(low - high, 2.0)),
+        }
         parts.append(element("rect", class_=KINDS[step.kind], rx=1, **shape))
         if place + 1 < len(steps):
             line = {"x1": number(left + bar), "x2": number(left + slot), "y1": number(y(step.level))}
             parts.append(element("line", class_="step", y2=number(y(step.level)), **line))
         parts.append(
-            element("text", _said(step, decimals), class_="strong", x=middle, y=number(high - 6), text_anchor="middle")
+            element(
+                "text",
+                _said(step, decimals),
+                class_="strong",
+                x=middle,
+                y=number(high - 6),
+                text_anchor="middle",
+            )
         )
         short = _short(step.label, int(slot / 7))
         parts.append(element("text", short, class_="label", x=middle, y=246, text_anchor="middle"))
@@ -130,7 +142,9 @@ def _narrow(
         parts.append(element("text", _short(step.label, 18), class_="label", x=0, y=y + 12))
         bar = {"x": number(start), "y": y, "width": number(max(end - start, 1.2)), "height": 16, "rx": 1}
         parts.append(element("rect", class_=KINDS[step.kind], **bar))
-        parts.append(element("text", _said(step, decimals), class_="strong", x=340, y=y + 12, text_anchor="end"))
+        parts.append(
+            element("text", _said(step, decimals), class_="strong", x=340, y=y + 12, text_anchor="end")
+        )
     return picture(parts, width=340, height=height, sentence=sentence, kind="narrow")
 
 

@@ -1,0 +1,88 @@
+"""Everybody can use it: no serious finding of axe, light and dark; nothing spills out on a phone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.e2e.conftest import SignedIn, open_voice_call, ready
+
+pytestmark = pytest.mark.browser
+
+AXE = Path(__file__).parents[2] / "assets" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def findings(page: Page) -> list[str]:
+    """Return what axe calls serious or critical on the page as it stands."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    violations = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations)")
+    return [
+        f"{one['id']}: {one['nodes'][0]['html'][:160]}"
+        for one in violations
+        if one["impact"] in {"serious", "critical"}
+    ]
+
+
+PAGES = {
+    "evaluator": ("/queue", "/interactions", "/evaluations", "/scorecards", "/scorecards/voice-support/v/1", "/account"),
+    "agent": ("/", "/evaluations"),
+    "manager": ("/people", "/teams", "/interactions"),
+    "admin": ("/people", "/people/new", "/teams"),
+}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("role", list(PAGES))
+def test_axe_finds_nothing_serious(page_as: SignedIn, site: object, role: str, scheme: str) -> None:
+    page = page_as(role, scheme=scheme)
+    found = {}
+    for path in PAGES[role]:
+        page.goto(f"{site.url}{path}")  # type: ignore[attr-defined]
+        if problems := findings(page):
+            found[path] = problems
+    assert found == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_in_the_workspace_and_its_sheet(page_as: SignedIn, scheme: str) -> None:
+    page = page_as("evaluator", scheme=scheme)
+    open_voice_call(page)
+    page.keyboard.press("1")
+    page.wait_for_timeout(900)
+    assert findings(page) == []
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#sheet[open]")
+    assert findings(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_the_evaluation_page(page_as: SignedIn, site: object, scheme: str) -> None:
+    page = page_as("agent", scheme=scheme)
+    page.goto(f"{site.url}/evaluations")  # type: ignore[attr-defined]
+    page.locator("table a.title").first.click()
+    assert findings(page) == []
+
+
+@pytest.mark.parametrize("role", list(PAGES))
+def test_nothing_spills_out_at_390_pixels(page_as: SignedIn, site: object, role: str) -> None:
+    page = page_as(role, width=390, height=844)
+    wide = {}
+    for path in PAGES[role]:
+        page.goto(f"{site.url}{path}")  # type: ignore[attr-defined]
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if width > 390:
+            wide[path] = width
+    assert wide == {}
+
+
+def test_the_workspace_fits_a_phone_with_form_and_conversation_as_tabs(page_as: SignedIn) -> None:
+    page = page_as("evaluator", width=390, height=844)
+    page.locator(".next-up button").click()
+    ready(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.get_by_role("tab", name="Conversation").click()
+    assert page.locator("[data-transcript]").is_visible()
+    page.get_by_role("tab", name="Form").click()
+    assert page.locator(".question").first.is_visible()
