@@ -20,7 +20,7 @@ from qa.evaluations import views as evaluations
 from qa.insights import views as insights
 from qa.interactions import views as interactions
 from qa.scorecards import views as scorecards
-from qa.web import assets, context, display, errors, forms, gate, headers, health, navigation
+from qa.web import addresses, assets, context, display, errors, forms, gate, headers, health, navigation
 
 MAX_FORM_BYTES = 1_000_000
 BLUEPRINTS = (
@@ -43,6 +43,7 @@ def create_app(settings: Settings) -> Flask:
         settings=settings, database=database, keys=keys, storage=LocalStorage(settings.recordings_path)
     )
     context.install(app, site)
+    addresses.install(app)
     _configure(app, settings, keys)
     Babel(app, locale_selector=lambda: "en", timezone_selector=lambda: settings.time_zone)
     gate.Gate(

@@ -107,16 +107,16 @@ def confirm() -> ResponseReturnValue:
     form = ConfirmForm(request.form)
     back = own_path(request.args.get("next"))
     if request.method != "POST":
-        return _confirm_page(form, back)
+        return _confirm_page(form)
     try:
         if form.validate() and _confirmed(str(form.password.data)):
             return redirect(back, 303)
     except TooMany as pause:
         form.form_errors.append(pause.message)
-        return _confirm_page(form, back), 429, {"Retry-After": str(pause.retry_after)}
+        return _confirm_page(form), 429, {"Retry-After": str(pause.retry_after)}
     if not form.errors:
         form.form_errors.append(NOT_YOURS)
-    return _confirm_page(form, back), 422
+    return _confirm_page(form), 422
 
 
 def _confirmed(password: str) -> bool:
@@ -125,8 +125,10 @@ def _confirmed(password: str) -> bool:
         return service.confirm_identity(opened, current_actor(), proof, now=clock.now())
 
 
-def _confirm_page(form: ConfirmForm, back: str) -> str:
-    return render_template("accounts/confirm.html", form=form, back=back)
+def _confirm_page(form: ConfirmForm) -> str:
+    with reading() as opened:
+        email = queries.get_own_account(opened, current_actor()).email
+    return render_template("accounts/confirm.html", form=form, email=email)
 
 
 def proof_of(password: str) -> service.Proof:

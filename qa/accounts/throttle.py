@@ -51,11 +51,19 @@ def _key(kind: str, value: str) -> str:
 
 def begin(session: Session, door: Door, *, now: datetime) -> None:
     """Count one more try, or raise ``TooMany`` while a pause is on."""
+    _wait_for_others(session, door)
     wait = max(_pause_left(session, counted, now) for counted in _counted(door))
     if wait > 0:
         raise TooMany(f"Too many tries. Wait {in_words(wait)}, then try again.", retry_after=wait)
     session.execute(delete(SignInAttempt).where(SignInAttempt.at < now - WINDOW))
     session.add(SignInAttempt(account=door.account, address=door.address, browser=door.browser, at=now))
+
+
+def _wait_for_others(session: Session, door: Door) -> None:
+    # two tries at once must not both find the same number; SQLite has one writer anyway
+    if session.get_bind().dialect.name == "postgresql":
+        for key in sorted({int(door.account[:15], 16), int(door.address[:15], 16)}):
+            session.execute(select(func.pg_advisory_xact_lock(key)))
 
 
 def forgive(session: Session, door: Door) -> None:

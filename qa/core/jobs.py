@@ -11,17 +11,18 @@ import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     JSON,
     Boolean,
     CheckConstraint,
-    ColumnElement,
     Index,
     Integer,
     String,
+    Table,
     Text,
+    bindparam,
     delete,
     func,
     insert,
@@ -190,48 +191,55 @@ def database_time(session: Session) -> datetime:
     return served
 
 
+_TABLE = cast("Table", Job.__table__)
+_table = _TABLE.c
+_running = aliased(Job)
+_IS_DUE = (
+    (_table.queue == bindparam("of")) & (_table.state == "queued") & (_table.run_after <= bindparam("at"))
+)
+_BUSY = select(_running.alone_key).where(_running.state == "running", _running.alone_key.is_not(None))
+_ANY = select(_table.id).where(_IS_DUE).limit(1)
+_NEXT = (
+    select(_table.id)
+    .where(_IS_DUE, or_(_table.alone_key.is_(None), _table.alone_key.not_in(_BUSY)))
+    .order_by(_table.run_after, _table.id)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+_TAKE = (
+    update(_TABLE)
+    .where(_table.id == bindparam("job"))
+    .values(
+        state="running",
+        attempt=_table.attempt + 1,
+        token=bindparam("new_token"),
+        lease_until=bindparam("until"),
+        started_at=bindparam("at"),
+        dedupe_key=None,
+    )
+    .returning(_table.kind, _table.payload, _table.attempt, _table.max_attempts)
+)
+# built once: putting these together for each job cost more than running them
+
+
 def take(session: Session, queue: str, *, now: datetime) -> Taken | None:
     """Take the next due job of a queue, or None. The attempt is counted before the work.
 
     Raises ``IntegrityError`` when another worker takes a job with the same ``alone_key`` at the same
     moment (PostgreSQL): nothing is taken then.
     """
-    running = aliased(Job)
-    busy = select(running.alone_key).where(running.state == "running", running.alone_key.is_not(None))
-    due = (
-        select(Job.id)
-        .where(_is_due(queue, now), or_(Job.alone_key.is_(None), Job.alone_key.not_in(busy)))
-        .order_by(Job.run_after, Job.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    job_id = session.scalar(due)
+    job_id = session.execute(_NEXT, {"of": queue, "at": now}).scalar()
     if job_id is None:
         return None
     token = secrets.token_hex(16)
-    row = session.execute(
-        update(Job)
-        .where(Job.id == job_id)
-        .values(
-            state="running",
-            attempt=Job.attempt + 1,
-            token=token,
-            lease_until=now + LEASE,
-            started_at=now,
-            dedupe_key=None,
-        )
-        .returning(Job.kind, Job.payload, Job.attempt, Job.max_attempts)
-    ).one()
+    values = {"job": job_id, "new_token": token, "until": now + LEASE, "at": now}
+    row = session.execute(_TAKE, values).one()
     return Taken(job_id, row.kind, queue, row.payload, row.attempt, row.max_attempts, token)
 
 
 def is_due(session: Session, queue: str, *, now: datetime) -> bool:
     """Tell whether another job of this queue waits."""
-    return session.scalar(select(Job.id).where(_is_due(queue, now)).limit(1)) is not None
-
-
-def _is_due(queue: str, now: datetime) -> ColumnElement[bool]:
-    return (Job.queue == queue) & (Job.state == "queued") & (Job.run_after <= now)
+    return session.execute(_ANY, {"of": queue, "at": now}).scalar() is not None
 
 
 def renew(session: Session, taken: Taken, *, now: datetime) -> bool:
@@ -250,9 +258,17 @@ def note_progress(session: Session, taken: Taken, done: int, total: int | None, 
     return _mine(session, taken, done_count=done, total_count=total, message=message[:300])
 
 
+_FINISH = (
+    update(_TABLE)
+    .where(_table.id == bindparam("job"), _table.token == bindparam("held"))
+    .values(state="done", finished_at=bindparam("at"), token=None, lease_until=None, error=None)
+)
+
+
 def finish(session: Session, taken: Taken, *, now: datetime) -> bool:
     """Mark the job as done; False when somebody else has it by now, then keep nothing of it."""
-    return _mine(session, taken, state="done", finished_at=now, token=None, lease_until=None, error=None)
+    ended: Any = session.execute(_FINISH, {"job": taken.id, "held": taken.token, "at": now})
+    return bool(ended.rowcount == 1)
 
 
 def fail(session: Session, taken: Taken, reason: str, *, now: datetime, final: bool = False) -> bool:

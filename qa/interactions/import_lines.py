@@ -140,7 +140,14 @@ class Importer:
             if part.email and find_person_by_email(session, SYSTEM, part.email) is None:
                 name = part.name or part.email.split("@")[0]
                 made = create_person(
-                    session, SYSTEM, name=name, email=part.email, roles=["agent"], team_id=None, now=self.now, today=self.now.date()
+                    session,
+                    SYSTEM,
+                    name=name,
+                    email=part.email,
+                    roles=["agent"],
+                    team_id=None,
+                    now=self.now,
+                    today=self.now.date(),
                 )
                 made.can_sign_in = False
                 made.external_id = part.external_id

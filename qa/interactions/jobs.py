@@ -1,55 +1,81 @@
-"""Work on recordings: look at the sound once, in a child process that may die."""
+"""Work on recordings: brief the child that looks at one, keep its answer, sweep files nobody names."""
 
 from __future__ import annotations
 
-import io
+import logging
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from qa.core.actor import SYSTEM
-from qa.core.crypto import Keys, Tampered, sub_key
+from qa.core.crypto import Keys
 from qa.core.db import Database
-from qa.core.errors import Unavailable
-from qa.core.storage import SealedFile, Storage, store_sealed
-from qa.interactions import media, service
+from qa.core.storage import Storage, TooMuchToSweep, sweep
+from qa.interactions import service
 from qa.interactions.import_lines import RECORDING_KEY
 from qa.interactions.models import PLAYABLE, Recording
 
+log = logging.getLogger(__name__)
 
-def describe_recording(database: Database, storage: Storage, keys: Keys, recording_id: int) -> None:
-    """Find out what a recording is, make it playable where a browser cannot, and keep both."""
+RUBBISH_AFTER = timedelta(hours=24)
+UNREADABLE = (
+    "The recording could not be examined. Import it again; if that fails too, the file itself is at fault."
+)
+
+
+def brief_examiner(
+    folder: Path, keys: Keys, database: Database, payload: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Return what a child needs to know about one recording, None when it is gone."""
     with database.reading() as session:
-        row = session.get(Recording, recording_id)
+        row = session.get(Recording, payload["recording_id"])
     if row is None:
-        return
-    described: dict[str, Any] | None = None
-    broken: str | None = None
-    try:
-        described = _described(storage, keys, row)
-    except media.BrokenMedia as error:
-        broken = str(error)
-    except (Tampered, Unavailable):
-        broken = "The stored recording is damaged or missing. Import it again."
-    with database.transaction() as session:
-        service.store_media_result(
-            session, SYSTEM, recording_id=recording_id, described=described, broken=broken
-        )
-
-
-def _described(storage: Storage, keys: Keys, row: Recording) -> dict[str, Any]:
-    content_key = keys.open(row.sealed_key, purpose=RECORDING_KEY)
-    source = SealedFile(storage, row.storage_key, content_key, row.size_bytes)
-    found = media.describe(source, row.size_bytes)  # type: ignore[arg-type]  # PyAV needs read and seek only
-    facts: dict[str, Any] = {
-        "format": f"{found.format} {found.codec}"[:40],
-        "channel_count": found.channel_count,
-        "duration_ms": found.duration_ms,
-        "peaks": found.peaks_json(),
+        return None
+    return {
+        "folder": str(folder),
+        "storage_key": row.storage_key,
+        "content_key": keys.open(row.sealed_key, purpose=RECORDING_KEY),
+        "playable_purpose": PLAYABLE,
+        "size": row.size_bytes,
+        "name": row.original_name,
     }
-    if found.media_type is not None:
-        return facts | {"media_type": found.media_type}
-    target = io.BytesIO()
-    source.seek(0)
-    media.transcode(source, target)  # type: ignore[arg-type]
-    target.seek(0)
-    made = store_sealed(storage, target, content_key=sub_key(content_key, PLAYABLE))
-    return facts | {"playable_key": made.key, "playable_type": "audio/ogg", "playable_bytes": made.size_bytes}
+
+
+def keep_answer(session: Session, payload: dict[str, Any], answer: dict[str, Any], _now: datetime) -> None:
+    """Keep what the child found out."""
+    service.store_media_result(
+        session,
+        SYSTEM,
+        recording_id=payload["recording_id"],
+        described=answer.get("described"),
+        broken=answer.get("broken"),
+    )
+
+
+def give_up(session: Session, payload: dict[str, Any], _reason: str, _now: datetime) -> None:
+    """Show a recording as broken that no child survived."""
+    service.store_media_result(
+        session, SYSTEM, recording_id=payload["recording_id"], described=None, broken=UNREADABLE
+    )
+
+
+def sweep_recordings(database: Database, storage: Storage, *, now: datetime) -> int:
+    """Remove files that no row has named for a day; return how many."""
+
+    def named(keys: list[str]) -> set[str]:
+        columns = (Recording.storage_key, Recording.playable_key)
+        with database.reading() as session:
+            return {
+                str(key)
+                for column in columns
+                for key in session.scalars(select(column).where(column.in_(keys)))
+            }
+
+    try:
+        return sweep(storage, named, before=now - RUBBISH_AFTER)
+    except TooMuchToSweep as error:
+        log.error("recordings not swept", extra={"error": str(error)})
+        return 0

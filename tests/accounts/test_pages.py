@@ -99,7 +99,18 @@ def test_each_role_opens_the_pages_its_row_allows(
     assert tuple(browser.get(path).status_code for path in paths) == STATUS[role]
 
 
-@pytest.mark.parametrize("path", ["/people/999999", "/teams/999999", "/people/0", "/people/x", "/teams/-1"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/people/999999",
+        "/teams/999999",
+        "/people/0",
+        "/people/x",
+        "/teams/-1",
+        "/people/" + "9" * 10,
+        "/teams/" + "9" * 40,
+    ],
+)
 def test_what_is_not_there_looks_like_what_one_may_not_see(
     database: Database, signed_in: Browser, dana: User, path: str
 ) -> None:
@@ -309,6 +320,7 @@ def test_preferences_are_kept_and_shown(dana: User, database: Database, signed_i
     assert person(database, dana).preferences == {"single_keys": False, "theme": "dark"}
     page = browser.get("/account").text
     assert 'checked id="theme-2"' in page
+    assert 'data-theme="dark"' in page
     assert post(browser, "/account/preferences", "/account", theme="pink").status_code == 422
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 from hypothesis import given
@@ -32,6 +34,18 @@ def tried(database: Database, door: throttle.Door, now: object = NOW) -> int:
 
 def test_five_failures_are_free_and_the_sixth_waits(database: Database) -> None:
     assert [tried(database, MARA) for _ in range(6)] == [0, 0, 0, 0, 0, 5]
+
+
+def test_many_tries_at_once_count_as_many(database: Database) -> None:
+    together = Barrier(8)
+
+    def one(_: int) -> int:
+        together.wait()
+        return tried(database, MARA)
+
+    with ThreadPoolExecutor(8) as threads:
+        waits = list(threads.map(one, range(8)))
+    assert sorted(waits) == [0] * 5 + [5] * 3
 
 
 def test_a_refused_try_is_not_counted(database: Database) -> None:

@@ -52,15 +52,17 @@ def test_a_key_that_others_can_read_is_refused_with_the_cure(key_file: Path, mod
 
 
 def test_a_missing_key_is_refused_with_the_cure(key_file: Path) -> None:
-    with pytest.raises(KeyFileError, match="the data key is missing. Run `qa upgrade`"):
+    with pytest.raises(KeyFileError, match=r"the data key is missing\. Run `qa upgrade`"):
         crypto.load_keys(key_file)
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b"abc", b"zz" * 32, b"ab" * 31, b"\xff\xfe", b"ab" * 32 + b"\nx"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"abc", b"zz" * 32, b"ab" * 31, b"\xff\xfe", b"ab" * 32 + b"\nx"]
+)
 def test_a_damaged_key_file_is_refused_in_one_sentence(key_file: Path, content: bytes) -> None:
     crypto.ensure_key(key_file)
     key_file.write_bytes(content)
-    with pytest.raises(KeyFileError, match="is damaged|cannot be read"):
+    with pytest.raises(KeyFileError, match=r"is damaged|cannot be read"):
         crypto.load_keys(key_file)
 
 

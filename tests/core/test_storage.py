@@ -122,7 +122,11 @@ def test_a_cut_at_a_chunk_is_found_even_when_the_row_is_made_to_agree(storage: L
     path = file_of(storage, stored)
     path.write_bytes(path.read_bytes()[: 2 * SEALED_CHUNK_BYTES])
     with pytest.raises(Tampered):
-        list(read_range(storage, stored.key, stored.content_key, size=2 * CHUNK_BYTES, start=0, end=2 * CHUNK_BYTES))
+        list(
+            read_range(
+                storage, stored.key, stored.content_key, size=2 * CHUNK_BYTES, start=0, end=2 * CHUNK_BYTES
+            )
+        )
 
 
 def test_chunks_that_changed_places_are_refused(storage: LocalStorage) -> None:
@@ -194,7 +198,9 @@ def test_a_large_file_passes_in_constant_memory(storage: LocalStorage) -> None:
 def test_a_reader_that_stops_early_leaves_no_file_open(storage: LocalStorage) -> None:
     stored = store_sealed(storage, io.BytesIO(bytes(5 * CHUNK_BYTES)))
     before = len(os.listdir("/proc/self/fd"))
-    pieces = read_range(storage, stored.key, stored.content_key, size=stored.size_bytes, start=0, end=stored.size_bytes)
+    pieces = read_range(
+        storage, stored.key, stored.content_key, size=stored.size_bytes, start=0, end=stored.size_bytes
+    )
     next(pieces)
     del pieces
     gc.collect()
