@@ -32,6 +32,7 @@ RENEW_SECONDS = 20.0
 NOTE_SECONDS = 1.0
 HAND_BACK_SECONDS = 20.0
 PATIENCE_SECONDS = 50.0
+SETTLE_SECONDS = 3.0
 
 Payload = dict[str, Any]
 T = TypeVar("T")
@@ -157,17 +158,20 @@ class Worker:
         if self.stopping.is_set():
             return None, False
         try:
-            return self._patiently(take) or (None, False)
+            taken, more = self._patiently(take) or (None, False)
         except IntegrityError:  # another worker took a job that runs alone in the same moment
             return None, False
+        self._hold(taken)
+        return taken, more
+
+    def _hold(self, taken: jobs.Taken | None) -> None:
+        if taken is not None:
+            self._held[taken.token] = taken
 
     def _next(self, session: Session, queue: str) -> jobs.Taken | None:
         if self.stopping.is_set():
             return None
-        taken = jobs.take(session, queue, now=jobs.database_time(session))
-        if taken is not None:
-            self._held[taken.token] = taken
-        return taken
+        return jobs.take(session, queue, now=jobs.database_time(session))
 
     @staticmethod
     def _is_due(session: Session, queue: str) -> bool:
@@ -188,6 +192,7 @@ class Worker:
             self._settle(taken, outcome)
             return None
         self._held.pop(taken.token, None)
+        self._hold(following)
         return following
 
     def _settle(self, taken: jobs.Taken, outcome: Outcome) -> None:
@@ -345,9 +350,8 @@ class Worker:
         return self.stopping.is_set() and time.monotonic() - self._stopped_at > HAND_BACK_SECONDS
 
     def close(self) -> None:
-        """End: kill the children, hand back what still runs, take the heartbeat away."""
+        """End: hand back what still runs, kill the children, take the heartbeat away."""
         self.stop()
-        self._children.close()
         try:
             with self.database.transaction() as session:
                 now = jobs.database_time(session)
@@ -356,6 +360,10 @@ class Worker:
                 jobs.end_beat(session, self.name)
         except (Unavailable, DBAPIError) as error:
             log.warning("left with the database away", extra={"error": _named(error)})
+        self._children.close()  # after handing back: what their deaths would write is not ours any more
+        until = time.monotonic() + SETTLE_SECONDS
+        while self._held and time.monotonic() < until:
+            time.sleep(0.02)  # their threads look at the database once more
         self.database.dispose()
 
 

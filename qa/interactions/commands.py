@@ -101,7 +101,8 @@ def _tell(importer: Importer, aside: list[dict[str, object]], seconds: float, as
         click.echo(f"… and {len(aside) - 20} more; --errors FILE keeps them all.", err=True)
     rate = total / max(seconds, 0.001)
     click.echo(
-        f"{counts.new} new, {counts.changed} changed, {counts.unchanged} unchanged, {counts.deleted} deleted, "
+        f"{counts.new} new, {counts.changed} changed, {counts.unchanged} unchanged, "
+        f"{counts.deleted} deleted, "
         f"{importer.result.recordings} recordings, {len(aside)} set aside; "
         f"{rate:.0f} rows a second."
     )

@@ -220,9 +220,9 @@ class _Opened:
 
     def __enter__(self) -> Any:
         if self._name == "-":
-            return click.get_text_stream("stdin", encoding="utf-8")
+            return sys.stdin
         try:
-            self._file = Path(self._name).open(encoding="utf-8")
+            self._file = open(self._name, encoding="utf-8")
         except OSError as error:
             raise click.UsageError(f"{self._name}: cannot be read: {error.strerror}.") from None
         return self._file

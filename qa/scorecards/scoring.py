@@ -15,7 +15,7 @@ nothing was scored still fails the form.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import gcd
 from typing import Any
@@ -93,8 +93,8 @@ def bounds(
 ) -> tuple[Fraction, Fraction] | None:
     """Return the lowest and highest raw score that open questions can still lead to, None if nothing counts.
 
-    Each open question is given its worst and its best option; a question whose condition is not
-    known yet is taken as shown. N/A lies between the two, so it needs no case of its own.
+    Each open question is given its worst and its best option. Where it may still become N/A, or be
+    hidden, it is given nothing and everything: leaving it out moves the score less than that.
     """
     given, shown = read_answers(compiled, answers, fields)
     open_at = [
@@ -106,20 +106,25 @@ def bounds(
     for index in open_at:
         choices = compiled.questions[index].choices
         if choices:
-            low[index] = _extreme(compiled.questions[index], best=False)
-            high[index] = _extreme(compiled.questions[index], best=True)
+            may_go = compiled.questions[index].na_allowed or shown[index] is None
+            low[index] = _extreme(compiled.questions[index], best=False, may_go=may_go)
+            high[index] = _extreme(compiled.questions[index], best=True, may_go=may_go)
     lowest, highest = _Sheet(compiled, low).total(), _Sheet(compiled, high).total()
     if lowest is None or highest is None:
         return None
     return min(lowest, highest), max(lowest, highest)
 
 
-def _extreme(question: CompiledQuestion, *, best: bool) -> Given:
+def _extreme(question: CompiledQuestion, *, best: bool, may_go: bool) -> Given:
     choices = question.choices
     if question.type == "multi":
         return Given(VALUE, tuple(c for c in choices if (c.points > 0) == best and c.points != 0))
     ordered = sorted(choices, key=lambda c: (c.points, c.fail is None, not c.is_failed))
-    return Given(VALUE, (ordered[-1 if best else 0],))
+    chosen = ordered[-1 if best else 0]
+    if may_go and question.counts:
+        points = max(chosen.points, question.base) if best else min(chosen.points, 0)
+        chosen = replace(chosen, points=points)
+    return Given(VALUE, (chosen,))
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,10 @@ def install() -> None:
     """Install Debian's Chromium where this user may; anything else is left to the sentence."""
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         return
-    for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "chromium", "fonts-noto-core"]):
+    for command in (
+        ["apt-get", "update", "-qq"],
+        ["apt-get", "install", "-y", "-qq", "chromium", "fonts-noto-core"],
+    ):
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         if subprocess.run(command, check=False, **quiet).returncode != 0:  # type: ignore[call-overload]
             return

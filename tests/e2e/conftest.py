@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.e2e import chromium
 from tests.e2e.site import Site
@@ -43,7 +44,9 @@ def page_as(browser: Browser, site: Site) -> Iterator[SignedIn]:
     said: list[str] = []
     expected: list[str] = []
 
-    def opened(role: str, *, width: int = 1440, height: int = 900, scheme: str = "light", **options: object) -> Page:
+    def opened(
+        role: str, *, width: int = 1440, height: int = 900, scheme: str = "light", **options: object
+    ) -> Page:
         context = browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme=scheme,  # type: ignore[arg-type]
@@ -86,13 +89,17 @@ def saved(page: Page) -> Iterator[None]:
     """Do something, then wait until the page says it is saved."""
     yield
     page.wait_for_timeout(200)
-    page.wait_for_function("document.querySelector('[data-save-state]').dataset.state === 'saved'")
+    expect(page.locator("[data-save-state]")).to_have_attribute("data-state", "saved", timeout=15_000)
 
 
 def open_voice_call(page: Page) -> None:
-    """From the queue, open the first playable call that is not begun or go on with it."""
-    row = page.locator("tr", has=page.locator("td", has_text="1:12")).first
-    row.get_by_role("button").click()
+    """From the queue, open the first call that can be heard."""
+    following = page.locator(".next-up", has_text="voice")
+    if following.count():
+        following.get_by_role("button").click()
+    else:
+        heard = page.locator("td").filter(has_text=re.compile(r"^\s*1:(12|02|20)\s*$"))
+        page.locator("tr", has=heard).first.get_by_role("button").click()
     ready(page)
 
 

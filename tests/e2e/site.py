@@ -54,12 +54,10 @@ class Site:
 
     def start(self) -> None:
         """Serve, and wait until the site answers."""
-        self.process = subprocess.Popen(
-            [*QA, "serve", "--port", str(self.port)],
-            env=self.env,
-            stdout=subprocess.DEVNULL,
-            stderr=(self.folder / "serve.log").open("ab"),
-        )
+        with (self.folder / "serve.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*QA, "serve", "--port", str(self.port)], env=self.env, stdout=subprocess.DEVNULL, stderr=log
+            )
         for _ in range(150):
             if self.process.poll() is not None:
                 raise RuntimeError((self.folder / "serve.log").read_text(encoding="utf-8")[-2000:])

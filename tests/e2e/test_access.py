@@ -26,7 +26,14 @@ def findings(page: Page) -> list[str]:
 
 
 PAGES = {
-    "evaluator": ("/queue", "/interactions", "/evaluations", "/scorecards", "/scorecards/voice-support/v/1", "/account"),
+    "evaluator": (
+        "/queue",
+        "/interactions",
+        "/evaluations",
+        "/scorecards",
+        "/scorecards/voice-support/v/1",
+        "/account",
+    ),
     "agent": ("/", "/evaluations"),
     "manager": ("/people", "/teams", "/interactions"),
     "admin": ("/people", "/people/new", "/teams"),
@@ -58,7 +65,9 @@ def test_axe_finds_nothing_serious_in_the_workspace_and_its_sheet(page_as: Signe
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious_on_the_evaluation_page(page_as: SignedIn, site: object, scheme: str) -> None:
+def test_axe_finds_nothing_serious_on_the_evaluation_page(
+    page_as: SignedIn, site: object, scheme: str
+) -> None:
     page = page_as("agent", scheme=scheme)
     page.goto(f"{site.url}/evaluations")  # type: ignore[attr-defined]
     page.locator("table a.title").first.click()

@@ -58,7 +58,7 @@ def test_a_server_killed_in_mid_typing_and_started_again_loses_nothing(page_as: 
     page.locator("[data-ref=understood] [data-comment]").fill(text)
     expect(page.locator("[data-save-words]")).to_contain_text("Not saved yet")
     site.start()
-    page.wait_for_function("document.querySelector('[data-save-state]').dataset.state === 'saved'", timeout=40_000)
+    expect(page.locator("[data-save-state]")).to_have_attribute("data-state", "saved", timeout=40_000)
     page.reload()
     ready(page)
     expect(page.locator("[data-ref=understood] input[value=partly]")).to_be_checked()
@@ -79,7 +79,7 @@ def test_a_closed_tab_with_unsaved_changes_gives_them_back(page_as: SignedIn, si
     again = page_as_same(page, site, address)
     expect(again.locator("[data-notice]")).to_contain_text("restored")
     expect(again.locator("[data-ref=next-step] input[value=n]")).to_be_checked()
-    again.wait_for_function("document.querySelector('[data-save-state]').dataset.state === 'saved'")
+    expect(again.locator("[data-save-state]")).to_have_attribute("data-state", "saved", timeout=15_000)
 
 
 def page_as_same(page: Page, site: Site, address: str) -> Page:
@@ -107,8 +107,7 @@ def test_an_expired_session_says_so_and_the_work_returns_after_sign_in(page_as: 
 
 def test_the_page_works_as_a_plain_form_without_scripts(page_as: SignedIn, site: Site) -> None:
     page = page_as("evaluator", java_script_enabled=False)
-    row = page.locator("tr", has=page.locator("td", has_text="1:12")).first
-    row.get_by_role("button").click()
+    page.locator(".next-up button").click()
     page.locator("[data-ref=hold] input[value=both]").check(force=True)
     page.get_by_role("button", name="Save draft").click()
     expect(page.locator("[data-ref=hold] input[value=both]")).to_be_checked()

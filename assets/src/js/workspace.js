@@ -264,8 +264,10 @@ function showLive(next) {
     $('[data-section-points]', head).textContent = points && Number(points.of) ? `${points.earned} of ${points.of}` : '';
   }
   const visible = new Set(live.visible);
+  const opened = [];
   for (const q of questions) {
     const hide = !visible.has(q.dataset.ref);
+    if (q.hidden && !hide) opened.push(q);
     if (q.hidden !== hide) keepPlace(() => { q.hidden = hide; });
     const needs = live.needs.filter((need) => need.ref === q.dataset.ref).map((need) => (need.what === 'comment' ? 'This answer needs a comment. The agent reads it.' : 'This answer needs a pinned moment. Press p at the place.'));
     if (needs.length && needs.some((n) => n.includes('comment'))) showComment(q, true);
@@ -276,6 +278,9 @@ function showLive(next) {
   if (live.needs.length) todo.push(`${live.needs.length} comment or evidence missing`);
   $('[data-todo]').textContent = todo.join(', ');
   if (current?.hidden) setCurrent(nextOpen(current) ?? current);
+  // an answer opened questions that were stepped over: go back to the first of them
+  const first = opened.find((q) => lastAnswered && current && questions.indexOf(q) > questions.indexOf(lastAnswered) && questions.indexOf(q) < questions.indexOf(current));
+  if (first && answerOf(current) === null && !typing(document.activeElement)) setCurrent(first);
 }
 
 function drawBar() {
@@ -314,6 +319,8 @@ function showComment(q, open) {
 
 /** @type {HTMLElement | null} */
 let current = null;
+/** @type {HTMLElement | null} */
+let lastAnswered = null;
 
 function setCurrent(q, scroll = true) {
   if (!q) return;
@@ -342,6 +349,7 @@ function choose(key) {
   const input = label ? $('input', label) : null;
   if (!input) return false;
   input.checked = input.type === 'checkbox' ? !input.checked : true;
+  lastAnswered = current;
   input.dispatchEvent(new Event('change', { bubbles: true }));
   if (current.dataset.type === 'single' || key === 'n') {
     const next = shown()[shown().indexOf(current) + 1];
