@@ -8,7 +8,8 @@ from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy.orm import Session
+from sqlalchemy import select
+from sqlalchemy.orm import Session, object_session
 
 from qa.accounts import sessions
 from qa.accounts.models import Team, User, UserRole
@@ -35,7 +36,11 @@ sections:
   - ref: all
     title: All
     questions:
-      - {{ref: hello, text: Greeted, type: single, weight: 40, options: [{{ref: y, points: 1}}, {{ref: n, points: 0}}]}}
+      - ref: hello
+        text: Greeted
+        type: single
+        weight: 40
+        options: [{{ref: y, points: 1}}, {{ref: n, points: 0}}]
       - {{ref: why, text: About a sale, type: single, scored: false, options: [{{ref: y}}, {{ref: n}}]}}
       - ref: fee
         text: Named the fee
@@ -45,7 +50,12 @@ sections:
         options:
           - {{ref: y, points: 1}}
           - {{ref: n, points: 0, fail: form, comment: required, evidence: required}}
-      - {{ref: bye, text: Said goodbye, type: single, weight: 20, na: allowed, options: [{{ref: y, points: 1}}, {{ref: n, points: 0}}]}}
+      - ref: bye
+        text: Said goodbye
+        type: single
+        weight: 20
+        na: allowed
+        options: [{{ref: y, points: 1}}, {{ref: n, points: 0}}]
       - {{ref: note, text: A word, type: text}}
 """
 
@@ -78,7 +88,9 @@ def make_user(session: Session, *roles: str, team: Team | None = None, name: str
 def actor_of(user: User, *, below: frozenset[int] = frozenset()) -> Actor:
     """The person as whoever asks."""
     own = frozenset() if user.team_id is None else frozenset({user.team_id})
-    roles = frozenset(role.role for role in user.roles)
+    session = object_session(user)
+    assert session is not None
+    roles = frozenset(session.scalars(select(UserRole.role).where(UserRole.user_id == user.id)))
     return Actor(id=user.id, name=user.name, roles=roles, team_ids=own, teams_below=own | below)
 
 
@@ -181,4 +193,4 @@ def start_session(app: Flask, client: FlaskClient, user: User) -> None:
     with database.transaction() as session:
         token = sessions.start(session, user.id, browser="test", address="127.0.0.1", now=clock.now())
     with client.session_transaction() as kept:
-        kept["token"] = token
+        kept["t"] = token

@@ -1,4 +1,4 @@
-"""The rules of the house, held by the build: one commit site, claimed routes, permissions asked, names in docs."""
+"""The rules of the house, held by the build: one commit site, claimed routes, permissions asked."""
 
 from __future__ import annotations
 
@@ -86,6 +86,7 @@ ASKS = (
     "_people(",
     "_one(",
     "_seen(",
+    "_locked_draft(",
     "take_viewer(",
 )
 BEFORE_ANYBODY_IS_SIGNED_IN = {

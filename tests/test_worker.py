@@ -1,4 +1,4 @@
-"""The worker as a process: recordings are examined, events delivered, and nothing is lost when it is killed."""
+"""The worker as a process: jobs done once, children killed at their deadline, nothing lost with a worker."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from typing import Any
 
 import psutil
 import pytest
+from click.testing import CliRunner, Result
 from sqlalchemy import select, update
 
+from qa.cli import qa as command_line
 from qa.config import Settings
 from qa.core import clock, crypto, jobs, outbox
 from qa.core.actor import SYSTEM
@@ -61,17 +63,18 @@ class Site:
         """Start `qa worker`."""
         command = [sys.executable, "-m", "qa.cli", "worker"]
         made = subprocess.Popen(
-            command, env=self.environment | more, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+            command,
+            env=self.environment | more,
+            cwd=ROOT,
+            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
         )
         self.workers.append(made)
         return made
 
-    def qa(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command and return what it said."""
-        command = [sys.executable, "-m", "qa.cli", *arguments]
-        return subprocess.run(
-            command, env=self.environment, cwd=ROOT, capture_output=True, text=True, check=False
-        )
+    def qa(self, *arguments: str) -> Result:
+        """Run a command in this process and return what it said."""
+        return CliRunner().invoke(command_line, arguments, env=self.environment)
 
     def put(self, count: int = 1, kind: str = "noop") -> list[int]:
         with self.database.transaction() as session:
@@ -86,12 +89,19 @@ class Site:
         """Import a recording as `qa import` does; return its id."""
         keys = crypto.load_keys(self.settings.key_path)
         stored = store_sealed(LocalStorage(self.settings.recordings_path), io.BytesIO(raw))
+        sealed_key = keys.seal(stored.content_key, purpose=RECORDING_KEY)
         with self.database.transaction() as session:
             call = make_interaction(session, make_user(session, "agent"))
             row = service.attach_recording(
-                session, SYSTEM, interaction_id=call.id, stored=stored, name=name, now=clock.now(),
-                sealed_key=keys.seal(stored.content_key, purpose=RECORDING_KEY), speakers=["agent", "customer"],
-            )  # fmt: skip
+                session,
+                SYSTEM,
+                interaction_id=call.id,
+                stored=stored,
+                sealed_key=sealed_key,
+                name=name,
+                speakers=["agent", "customer"],
+                now=clock.now(),
+            )
         assert row is not None
         return row.id
 
@@ -123,7 +133,7 @@ def site(settings: Settings, database: Database) -> Iterator[Site]:
     for worker in made.workers:
         if worker.poll() is None:
             worker.kill()
-        worker.communicate()
+        worker.wait()
 
 
 def wait_for(holds: Callable[[], object], seconds: float = 60.0) -> None:
@@ -248,7 +258,7 @@ def test_a_running_worker_takes_what_others_enqueue(site: Site) -> None:
     site.start_worker()
     wait_for(lambda: site.counts().get("done", 0) >= 3)
     queued = site.qa("jobs", "enqueue", "noop", "--count", "40", "--json")
-    assert (queued.returncode, json.loads(queued.stdout)) == (0, {"queued": 40})
+    assert (queued.exit_code, json.loads(queued.stdout)) == (0, {"queued": 40})
     wait_for(lambda: site.counts().get("done", 0) >= 43)
 
 
@@ -321,21 +331,21 @@ def is_quiet(site: Site) -> bool:
 def test_the_list_says_what_is_dead_and_why_and_can_be_answered(site: Site) -> None:
     [dead] = site.put(kind="odd")
     ran = site.qa("jobs", "run", "--until-empty", "--json")
-    assert (ran.returncode, json.loads(ran.stdout)["dead"]) == (1, 1)
+    assert (ran.exit_code, json.loads(ran.stdout)["dead"]) == (1, 1)
     listed = site.qa("jobs", "list", "--json")
     [row] = json.loads(listed.stdout)["jobs"]
-    assert (listed.returncode, row["id"], row["state"]) == (1, dead, "dead")
+    assert (listed.exit_code, row["id"], row["state"]) == (1, dead, "dead")
     assert row["error"] == "This program knows no work called odd."
     assert "dead      odd" in site.qa("jobs", "list", "--state", "dead").stdout
     retried = site.qa("jobs", "retry", str(dead), "99")
-    assert (retried.returncode, retried.stdout) == (3, "1 queued again, 0 deliveries to be tried again.\n")
+    assert (retried.exit_code, retried.stdout) == (3, "1 queued again, 0 deliveries to be tried again.\n")
     assert retried.stderr.endswith("Not dead or cancelled, so left alone: 99\n")
     site.qa("jobs", "run", "--until-empty")
     assert json.loads(site.qa("jobs", "retry", "--all", "--json").stdout)["queued"] == [dead]
     site.qa("jobs", "run", "--until-empty")
     discarded = site.qa("jobs", "discard", str(dead), "--json")
-    assert (discarded.returncode, json.loads(discarded.stdout)["removed"]) == (0, [dead])
-    assert site.qa("jobs", "list").returncode == 0
+    assert (discarded.exit_code, json.loads(discarded.stdout)["removed"]) == (0, [dead])
+    assert site.qa("jobs", "list").exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -343,5 +353,5 @@ def test_the_list_says_what_is_dead_and_why_and_can_be_answered(site: Site) -> N
 )
 def test_wrong_use_of_the_command_exits_2(site: Site, arguments: tuple[str, ...]) -> None:
     refused = site.qa("jobs", *arguments)
-    assert refused.returncode == 2
+    assert refused.exit_code == 2
     assert "Traceback" not in refused.stderr

@@ -81,7 +81,7 @@ def test_it_goes_away_whole_and_leaves_what_is_real(database: Database, tmp_path
     with database.reading() as session:
         assert list(session.scalars(select(Evaluation.id))) == [kept]
         assert session.scalar(select(func.count()).where(Interaction.is_demo)) == 0
-    assert list(storage.keys()) == []
+    assert [path for path in storage.folder.rglob("*") if path.is_file()] == []
 
 
 def test_work_of_real_people_on_it_is_listed_first(database: Database, tmp_path: Path) -> None:

@@ -22,7 +22,11 @@ sections:
         options: [{ref: y, points: 1}, {ref: n, points: 0}]
 """
 SECOND = "      - {ref: b, text: B, type: single, options: [{ref: y, points: 1}, {ref: n, points: 0}]"
-NUMBER = "      - {ref: b, text: B, type: number, ranges: [{min: 0, max: 2, points: 1}, {min: %s, max: 9, points: 0}]}\n"
+NUMBER = """      - ref: b
+        text: B
+        type: number
+        ranges: [{min: 0, max: 2, points: 1}, {min: %s, max: 9, points: 0}]
+"""
 
 FAULTS = {
     "duplicate-ref": GOOD + SECOND.replace("ref: b", "ref: a") + "}\n",
