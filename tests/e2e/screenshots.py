@@ -1,0 +1,114 @@
+"""Pictures of every page at three sizes, light and dark, into ``screenshots/``; one for the README."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.e2e import chromium
+from tests.e2e.conftest import open_voice_call, ready, sign_in
+from tests.e2e.site import Site
+
+SIZES = {"wide": (1440, 900), "medium": (1024, 768), "phone": (390, 844)}
+PAGES = {
+    "evaluator": {
+        "my-queue": "/queue",
+        "interactions": "/interactions",
+        "evaluations": "/evaluations",
+        "scorecards": "/scorecards",
+        "scorecard": "/scorecards/voice-support/v/1",
+        "account": "/account",
+        "templates": "/comment-templates",
+    },
+    "agent": {"agent-home": "/"},
+    "manager": {"people": "/people", "teams": "/teams"},
+    "admin": {"new-person": "/people/new"},
+}
+ROOT = Path(__file__).parents[2]
+
+
+def main() -> None:
+    """Take every picture."""
+    path = chromium.find()
+    if path is None:
+        sys.exit(chromium.MISSING)
+    folder = ROOT / "screenshots"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    with tempfile.TemporaryDirectory() as data, sync_playwright() as playwright:
+        site = Site(Path(data))
+        site.fill()
+        site.start()
+        browser = playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
+        try:
+            for scheme in ("light", "dark"):
+                for size in SIZES:
+                    take(browser, site, folder, size, scheme)
+        finally:
+            browser.close()
+            site.stop()
+    print(f"{len(list(folder.iterdir()))} pictures in {folder}")
+
+
+def take(browser: Browser, site: Site, folder: Path, size: str, scheme: str) -> None:
+    """Take all pages at one size and in one scheme."""
+    width, height = SIZES[size]
+    for role, pages in PAGES.items():
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,  # type: ignore[arg-type]
+        )
+        page = context.new_page()
+
+        def keep(name: str, page: Page = page) -> None:
+            page.screenshot(path=folder / f"{name}-{size}-{scheme}.png")
+
+        page.goto(f"{site.url}/sign-in")
+        keep("sign-in")
+        sign_in(page, site, role)
+        for name, address in pages.items():
+            page.goto(f"{site.url}{address}")
+            keep(name)
+        if role == "evaluator":
+            workspace(page, site, keep, own=(size, scheme) == ("wide", "light"))
+        if role == "agent":
+            page.goto(f"{site.url}/evaluations")
+            page.locator("table a.title").first.click()
+            page.wait_for_load_state("networkidle")
+            keep("evaluation")
+        context.close()
+
+
+def workspace(page: Page, site: Site, keep: object, *, own: bool) -> None:
+    """Show a call half answered, and its submit sheet."""
+    page.goto(f"{site.url}/queue")
+    row = page.locator("tr", has_text="Dana Ortiz").first
+    if row.count():
+        row.get_by_role("button").first.evaluate("button => button.click()")
+        ready(page)
+    else:
+        open_voice_call(page)
+    for key in ("1", "1", "2", "k"):
+        page.keyboard.press(key)
+    page.locator("[data-seek-to]").nth(6).click()
+    page.wait_for_timeout(600)
+    page.keyboard.press("Space")
+    page.locator("[data-form]").click(position={"x": 5, "y": 5})
+    page.wait_for_timeout(1_200)
+    keep("workspace")  # type: ignore[operator]
+    if own:
+        target = ROOT / "docs" / "pictures" / "workspace.png"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=target)
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#sheet[open]")
+    page.wait_for_timeout(300)
+    keep("submit-sheet")  # type: ignore[operator]
+
+
+if __name__ == "__main__":
+    main()
