@@ -47,7 +47,7 @@ bench: setup                           ## the bars of performance as ratios to t
 	$(BIN)/python -m bench.run $(if $(ONLY),--only $(ONLY)) $(if $(SIZE),--size $(SIZE))
 
 torture: setup                         ## the reliability tests at their full numbers
-	QA_TORTURE=1 $(BIN)/pytest tests/reliability
+	QA_TORTURE=1 $(BIN)/pytest tests/test_worker.py
 
 docs: setup                            ## run the examples in the documentation
 	$(BIN)/pytest tests/test_docs.py
