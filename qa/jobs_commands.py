@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,12 +31,17 @@ def group() -> None:
     """
 
 
-def _database(path: str | None) -> Database:
+@contextmanager
+def _database(path: str | None) -> Iterator[Database]:
     settings = config.load(Path(path) if path else None)
     database = Database(settings.database)
     bell = transport.make_bell(settings.queue_url, settings.data_path)
     database.after_commit.append(jobs.ringer(bell))
-    return database
+    try:
+        yield database
+    finally:
+        bell.close()
+        database.dispose()
 
 
 @group.command(name="list")
@@ -47,7 +54,7 @@ def list_(path: str | None, state: str | None, limit: int, as_json: bool) -> Non
 
     Exits 1 when anything is on the dead list.
     """
-    with _database(path).reading() as session:
+    with _database(path) as database, database.reading() as session:
         found = [_row(job) for job in jobs.list_jobs(session, state=state, limit=limit)]
         counted = jobs.counts(session)
         undelivered = [_delivery(dead, name) for dead, name in outbox.list_dead(session, limit=limit)]
@@ -112,7 +119,7 @@ def retry(
     if not (job_ids or every or event_id):
         raise click.UsageError("Name a job, --event ID or --all.")
     now = clock.now()
-    with _database(path).transaction() as session:
+    with _database(path) as database, database.transaction() as session:
         dead = jobs.list_jobs(session, state="dead", limit=100_000) if every else []
         wanted = [*job_ids, *(job.id for job in dead)]
         queued = [job_id for job_id in wanted if jobs.retry(session, job_id, now=now)]
@@ -131,12 +138,12 @@ def discard(path: str | None, job_ids: tuple[int, ...], finished_days: int | Non
     """Remove dead or cancelled jobs for good; what they were to do stays undone."""
     if not job_ids and finished_days is None:
         raise click.UsageError("Name a job or --finished-days.")
-    database = _database(path)
-    with database.transaction() as session:
-        gone = [job_id for job_id in job_ids if jobs.discard_dead(session, job_id)]
-    finished = 0
-    if finished_days is not None:
-        finished = jobs.forget_finished(database, before=clock.now() - timedelta(days=finished_days))
+    with _database(path) as database:
+        with database.transaction() as session:
+            gone = [job_id for job_id in job_ids if jobs.discard_dead(session, job_id)]
+        finished = 0
+        if finished_days is not None:
+            finished = jobs.forget_finished(database, before=clock.now() - timedelta(days=finished_days))
     refused = [job_id for job_id in job_ids if job_id not in gone]
     words = f"{len(gone) + finished} removed."
     _tell(as_json, words, {"removed": gone, "finished": finished, "refused": refused}, refused)
@@ -157,11 +164,11 @@ def _tell(as_json: bool, words: str, facts: dict[str, Any], refused: list[int]) 
 @click.pass_obj
 def enqueue(path: str | None, kind: str, count: int, as_json: bool) -> None:
     """Queue jobs that do nothing, to measure the worker."""
-    database = _database(path)
-    for start in range(0, count, BATCH):
-        with database.transaction() as session:
-            for _ in range(min(BATCH, count - start)):
-                jobs.enqueue(session, kind, {}, now=clock.now())
+    with _database(path) as database:
+        for start in range(0, count, BATCH):
+            with database.transaction() as session:
+                for _ in range(min(BATCH, count - start)):
+                    jobs.enqueue(session, kind, {}, now=clock.now())
     _tell(as_json, f"{count} queued.", {"queued": count}, [])
 
 
@@ -175,7 +182,7 @@ def run(path: str | None, until_empty: bool, as_json: bool) -> None:
     started = time.monotonic()
     ran = run_until_empty(settings)
     seconds = max(time.monotonic() - started, 0.001)
-    with Database(settings.database).reading() as session:
+    with _database(path) as database, database.reading() as session:
         dead = jobs.counts(session).get("dead", 0)
     facts = {"ran": ran, "seconds": round(seconds, 3), "per_second": round(ran / seconds), "dead": dead}
     _tell(as_json, f"{ran} jobs in {seconds:.1f} s, {ran / seconds:.0f} a second.", facts, [])

@@ -20,6 +20,8 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from qa.core.errors import Unavailable
+
 KEY_BYTES = 32
 KEY_ID_BYTES = 4
 NONCE_BYTES = 12
@@ -32,7 +34,7 @@ class KeyFileError(Exception):
     """The data key cannot be used; the message says why and what to do."""
 
 
-class Tampered(Exception):
+class Tampered(Unavailable):
     """Sealed bytes were changed, or belong to another key."""
 
 
@@ -60,12 +62,12 @@ class Keys:
         """Return what was sealed; raise ``Tampered`` when it was changed or no key here sealed it."""
         key = self._by_id.get(sealed[:KEY_ID_BYTES])
         if key is None:
-            raise Tampered("the value was sealed by a key that is not in the key file")
+            raise Tampered("A stored secret was sealed by a key that is not in the key file.")
         start = KEY_ID_BYTES + NONCE_BYTES
         try:
             return AESGCM(key).decrypt(sealed[KEY_ID_BYTES:start], sealed[start:], purpose.encode())
         except (InvalidTag, ValueError) as error:
-            raise Tampered("a sealed value was changed") from error
+            raise Tampered("A stored secret is damaged.") from error
 
     def is_current(self, sealed: bytes) -> bool:
         """Tell whether the newest key sealed this; if not, ``reseal`` it."""
@@ -169,7 +171,8 @@ class ChunkSealer:
         try:
             return self._box.decrypt(_nonce(number, last), sealed, None)
         except (InvalidTag, ValueError) as error:
-            raise Tampered(f"chunk {number} of a recording was changed") from error
+            words = f"The stored recording is damaged (part {number + 1}). Import it again."
+            raise Tampered(words) from error
 
 
 def _nonce(number: int, last: bool) -> bytes:

@@ -7,6 +7,7 @@ of them compose into one atomic action. SQLite and PostgreSQL run the same code.
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -85,6 +86,8 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.engine = make_engine(url)
+        # whoever forgets to dispose leaves no open connection behind
+        weakref.finalize(self, self.engine.dispose)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self.after_commit: list[Callable[[Session], None]] = []
         write_engine = self.engine.execution_options(write=True) if self.is_sqlite else self.engine

@@ -263,7 +263,7 @@ def read_range(
     if not 0 <= start < end:
         return iter(())
     if storage.size(key) != sealed_size(size):
-        raise Tampered("a recording was cut or made longer")
+        raise Tampered("The stored recording is damaged: its length is not what it was. Import it again.")
     pieces = _opened(storage, key, ChunkSealer(sub_key(content_key, key)), size, start, end)
     return _Primed(next(pieces), pieces)
 

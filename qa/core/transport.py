@@ -32,24 +32,38 @@ def silence(huey: Any) -> None:
         huey.storage.flush_queue()
 
 
-def make_bell(queue_url: str, folder: Path) -> Callable[[str], None]:
-    """Return ``ring(queue)``; whatever goes wrong with it is found by the worker's sweep."""
-    guard = threading.Lock()
-    bells: list[Any] = []
+class Bell:
+    """Rings a queue; whatever goes wrong with that is found by the worker's sweep."""
 
-    def bell() -> Any:
-        with guard:  # made when first rung: a carrier that is away must not keep the site from starting
-            if not bells:
-                bells.append(task_of(make_huey(queue_url, folder), lambda queue: None))
-            return bells[0]
+    def __init__(self, queue_url: str, folder: Path) -> None:
+        self._queue_url, self._folder = queue_url, folder
+        self._guard = threading.Lock()
+        self._huey: Any = None
+        self._task: Any = None
 
-    def ring(queue: str) -> None:
+    def __call__(self, queue: str) -> None:
+        """Ring; never raises."""
         try:
-            bell()(queue)
+            self._ready()(queue)
         except Exception as error:  # a border: the row is kept, the ring is a courtesy
             log.warning("the bell is silent", extra={"queue": queue, "error": type(error).__name__})
 
-    return ring
+    def _ready(self) -> Any:
+        with self._guard:  # made when first rung: a carrier that is away must not keep the site from starting
+            if self._task is None:
+                self._huey = make_huey(self._queue_url, self._folder)
+                self._task = task_of(self._huey, lambda queue: None)
+            return self._task
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        if self._huey is not None:
+            self._huey.storage.close()
+
+
+def make_bell(queue_url: str, folder: Path) -> Bell:
+    """Return ``ring(queue)`` for a site."""
+    return Bell(queue_url, folder)
 
 
 def task_of(huey: Any, drain: Callable[[str], Any]) -> Any:

@@ -6,6 +6,7 @@ import gc
 import io
 import os
 import random
+import shutil
 import stat
 import tracemalloc
 from collections.abc import Iterator
@@ -43,11 +44,24 @@ def storage(tmp_path: Path) -> LocalStorage:
     return LocalStorage(tmp_path / "recordings")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _made_files_go() -> Iterator[None]:
+    yield
+    kept.cache_clear()
+    for folder in MADE:
+        shutil.rmtree(folder)
+    MADE.clear()
+
+
+MADE: list[Path] = []
+
+
 @lru_cache(maxsize=64)
 def kept(size: int) -> tuple[LocalStorage, Stored, bytes]:
     """A sealed file of ``size`` bytes, made once for all examples."""
     plain = random.Random(size).randbytes(size)
-    storage = LocalStorage(Path(mkdtemp(prefix="candor-test-")))
+    MADE.append(Path(mkdtemp(prefix="candor-test-")))
+    storage = LocalStorage(MADE[-1])
     return storage, store_sealed(storage, io.BytesIO(plain)), plain
 
 
