@@ -13,7 +13,9 @@ import qa.core.audit
 import qa.core.jobs
 import qa.core.outbox
 import qa.evaluations.models
+import qa.interactions.alias_models
 import qa.interactions.models
+import qa.interactions.sources.models
 import qa.scorecards.models
 from qa.core.db import Base, UtcDateTime
 
@@ -23,7 +25,9 @@ MODELS = (
     qa.core.jobs,
     qa.core.outbox,
     qa.evaluations.models,
+    qa.interactions.alias_models,
     qa.interactions.models,
+    qa.interactions.sources.models,
     qa.scorecards.models,
 )
 

@@ -74,6 +74,8 @@ class Interaction(Base):
 
     fields: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     content_hash: Mapped[str] = mapped_column(String(64), default="")
+    source_updated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    merged_into: Mapped[str] = mapped_column(String(200), default="", server_default="")
     evaluated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     is_demo: Mapped[bool] = mapped_column(Boolean, default=False)
     imported_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,0 +1,1 @@
+"""Sources: the systems conversations come from, how their syncs stand, what they delivered and refused."""
