@@ -30,7 +30,7 @@ def _problems(compiled: CompiledForm, test: FormTest) -> list[str]:
         result = score(compiled, test.answers, test.fields)
     except AnswerError as error:
         return [f"{ref} {sentence}" for ref, sentence in error.problems.items()]
-    asked = test.model_fields_set
+    asked = test.given
     problems = []
     for name in ("score", "raw"):
         if name in asked:

@@ -19,6 +19,7 @@ from qa.scorecards.document import Document, DocumentError, load
 from qa.scorecards.form import Form
 from qa.scorecards.lint import lint as findings_of
 from qa.scorecards.scoring import Result, exact, score
+from qa.scorecards.shape import json_schema
 
 FORM = click.argument("form", type=click.Path(path_type=Path, dir_okay=False))
 MAX_ANSWERS_BYTES = 1_000_000
@@ -185,7 +186,7 @@ def diff(before: Path, after: Path, as_lines: bool) -> None:
 @group.command()
 def schema() -> None:
     """Print the JSON Schema of a form."""
-    click.echo(json.dumps(Form.model_json_schema(by_alias=True), indent=2))
+    click.echo(json.dumps(json_schema(Form), indent=2))
 
 
 def _word(value: Any) -> str:

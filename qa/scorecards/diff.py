@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from qa.scorecards.document import as_data
 from qa.scorecards.form import Form
 
 COSMETIC, GUIDANCE, SCORING, STRUCTURAL = "cosmetic", "guidance", "scoring", "structural"
@@ -36,7 +35,7 @@ class Change:
 
 def diff(before: Form, after: Form) -> list[Change]:
     """Return every change in form order; parts are matched by ref, so moving one is no removal."""
-    return _parts("", as_data(before), as_data(after))
+    return _parts("", before.as_data(), after.as_data())
 
 
 def _parts(place: str, old: dict[str, Any], new: dict[str, Any]) -> list[Change]:

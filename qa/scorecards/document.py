@@ -11,15 +11,15 @@ from decimal import Decimal
 from io import StringIO
 from typing import Any
 
-from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.constructor import DuplicateKeyError, RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.nodes import ScalarNode
 
 from qa.scorecards.form import Form
+from qa.scorecards.shape import Fault, ShapeError
 
 MAX_BYTES = 256_000
 MAX_DEPTH = 20
@@ -72,9 +72,26 @@ class _Exact(RoundTripConstructor):
 _Exact.add_constructor("tag:yaml.org,2002:float", _Exact.construct_yaml_float)
 
 
+class _Plain(Composer):
+    """Takes only what a form needs: no tags, no anchors, no aliases, no great depth."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """Return the next node, or raise ``DocumentError`` at the first trick."""
+        event = self.parser.peek_event()
+        place = (event.start_mark.line + 1, event.start_mark.column + 1)
+        if getattr(event, "anchor", None):  # an alias carries the name of its anchor
+            raise _fault(*place, "alias", "Anchors and aliases (& and *) are not taken. Write the part out.")
+        if getattr(event, "tag", None) is not None and not _implied(event):
+            raise _fault(*place, "tag", "Tags (!) are not taken. Remove it.")
+        if self.depth >= MAX_DEPTH:
+            raise _fault(*place, "depth", f"The form is nested deeper than {MAX_DEPTH} levels.")
+        return super().compose_node(parent, index)
+
+
 def _yaml() -> YAML:
     yaml = YAML(typ="rt")
     yaml.Constructor = _Exact
+    yaml.Composer = _Plain
     yaml.width = 4096
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.preserve_quotes = True
@@ -85,12 +102,9 @@ def load(text: str) -> Document:
     """Return the document, or raise ``DocumentError`` with every fault of its shape."""
     tree = _tree(text)
     try:
-        form = Form.model_validate(_plain(tree))
-    except ValidationError as error:
-        faults = error.errors()
-        # a list is "too short" only because its parts are wrong: those are named already
-        told = [one for one in faults if one["type"] != "too_short"] or faults
-        raise DocumentError(sorted({_finding(tree, one) for one in told})) from None
+        form = Form.read(_plain(tree))
+    except ShapeError as error:
+        raise DocumentError(sorted({_finding(tree, one) for one in error.faults})) from None
     return Document(form=form, text=text, tree=tree)
 
 
@@ -98,7 +112,6 @@ def _tree(text: str) -> CommentedMap:
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise _fault(1, 1, "size", f"The form is larger than {MAX_BYTES // 1000} kB. Split it into several.")
     try:
-        _refuse_tricks(text)
         tree = _yaml().load(text)
     except DuplicateKeyError as error:
         mark = error.problem_mark
@@ -118,21 +131,6 @@ def _tree(text: str) -> CommentedMap:
     if not isinstance(tree, CommentedMap):
         raise _fault(1, 1, "yaml", "A form is a mapping that starts with `form:`, `title:`, `mode:`.")
     return tree
-
-
-def _refuse_tricks(text: str) -> None:
-    depth = 0
-    for event in YAML(typ="rt").parse(StringIO(text)):
-        mark = event.start_mark
-        place = (mark.line + 1, mark.column + 1)
-        if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
-            raise _fault(*place, "alias", "Anchors and aliases (& and *) are not taken. Write the part out.")
-        if getattr(event, "tag", None) is not None and not _implied(event):
-            raise _fault(*place, "tag", "Tags (!) are not taken. Remove it.")
-        name = type(event).__name__
-        depth += name.endswith("StartEvent") - name.endswith("EndEvent")
-        if depth > MAX_DEPTH:
-            raise _fault(*place, "depth", f"The form is nested deeper than {MAX_DEPTH} levels.")
 
 
 def _implied(event: Any) -> bool:
@@ -171,35 +169,21 @@ def place_in(tree: Any, path: tuple[str | int, ...]) -> tuple[int, int]:
     return line, column
 
 
-def _finding(tree: CommentedMap, error: Any) -> Finding:
-    path = tuple(step for step in error["loc"] if not str(step).startswith("function-"))
-    kind = error["type"]
-    if kind == "extra_forbidden":
-        line, column = _key_place(tree, path)
-        return Finding(line, column, "error", "unknown-key", _unknown_key(tree, path))
-    line, column = place_in(tree, path)
-    where = ".".join(str(step + 1) if isinstance(step, int) else str(step) for step in path)
-    if kind == "missing":
-        return Finding(line, column, "error", "missing-key", f"`{where}` is missing.")
-    message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
-    return Finding(line, column, "error", "wrong-value", f"`{where}` {_sentence(message)}")
+def _finding(tree: CommentedMap, fault: Fault) -> Finding:
+    path = fault.path
+    if fault.rule == "unknown-key":
+        return Finding(*_key_place(tree, path), "error", fault.rule, fault.message)
+    where = ".".join(str(step + 1) if isinstance(step, int) else step for step in path)
+    return Finding(*place_in(tree, path), "error", fault.rule, f"`{where}` {fault.message}.")
 
 
-def _sentence(message: str) -> str:
-    message = message[0].lower() + message[1:]
-    return message if message.endswith(".") else message + "."
-
-
-def _key_place(tree: Any, path: tuple[Any, ...]) -> tuple[int, int]:
+def _key_place(tree: Any, path: tuple[str | int, ...]) -> tuple[int, int]:
     node = tree
     for step in path[:-1]:
         node = node[step]
-    line, column = node.lc.key(path[-1])
+    written = next(key for key in node if str(key) == path[-1])
+    line, column = node.lc.key(written)
     return line + 1, column + 1
-
-
-def _unknown_key(tree: Any, path: tuple[Any, ...]) -> str:
-    return f"There is no key `{path[-1]}` here. Remove it, or correct its spelling."
 
 
 def dump(form: Form) -> str:
@@ -207,7 +191,7 @@ def dump(form: Form) -> str:
     yaml = _yaml()
     yaml.representer.add_representer(Decimal, _represent_decimal)
     out = StringIO()
-    yaml.dump(as_data(form), out)
+    yaml.dump(form.as_data(), out)
     return out.getvalue()
 
 
@@ -215,17 +199,3 @@ def _represent_decimal(representer: Any, number: Decimal) -> Any:
     text = format(number, "f")
     kind = "float" if "." in text else "int"
     return representer.represent_scalar(f"tag:yaml.org,2002:{kind}", text)
-
-
-def as_data(form: Form) -> dict[str, Any]:
-    """Return the form as plain data with the keys people write, and only those that were set."""
-    data = form.model_dump(by_alias=True, exclude_unset=True)
-    return {key: _listed(value) for key, value in data.items()}
-
-
-def _listed(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _listed(part) for key, part in value.items()}
-    if isinstance(value, tuple | list):
-        return [_listed(part) for part in value]
-    return value

@@ -6,10 +6,11 @@ impossible although well-formed is in ``lint``.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from qa.scorecards.shape import Check, Count, Key, Part, number, text, whole
 
 MAX_QUESTIONS = 200
 MAX_SECTIONS = 50
@@ -19,38 +20,26 @@ MAX_TEXT = 500
 MAX_HELP = 4000
 
 CHANNELS = ("voice", "chat", "email", "ticket")
+REF_WORDS = "letters, digits, “_”, “.” and “-”, the first one a letter or digit"
+
+Number = Annotated[Decimal, number()]
+Weight = Annotated[Decimal, number(least=0)]
+Ref = Annotated[str, text(1, 120, r"[A-Za-z0-9][A-Za-z0-9_.-]*", REF_WORDS)]
+Text = Annotated[str, text(1, MAX_TEXT)]
+Title = Annotated[str, text(1, MAX_TITLE)]
+Help = Annotated[str, text(0, MAX_HELP)]
 
 
-def _number(value: Any) -> Any:
-    if isinstance(value, bool | str):
-        raise ValueError("must be a number, without quotes")
-    if isinstance(value, int | float):
-        return Decimal(str(value))
+def _exact(value: Any) -> str | int:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError('must be a whole number, or text such as "62.5" or "200/3"')
     return value
 
 
-def _ref(value: Any) -> Any:
-    if not isinstance(value, str):
-        raise ValueError(f"is read as {type(value).__name__} {value}, not as text: put it in quotes")
-    return str(value)
+Exact = Annotated[str | int, Check(_exact, {"type": ["string", "integer"]})]
 
 
-Number = Annotated[Decimal, BeforeValidator(_number), Field(allow_inf_nan=False, max_digits=30)]
-Weight = Annotated[Number, Field(ge=0)]
-Ref = Annotated[
-    str, BeforeValidator(_ref), StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=120)
-]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT)]
-Title = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TITLE)]
-Help = Annotated[str, StringConstraints(max_length=MAX_HELP)]
-
-
-class Part(BaseModel):
-    """Base of every part: unknown keys are refused, values never coerced, nothing changes later."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
-
-
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Band(Part):
     """A named stretch of the scale; the last one has no ``to``."""
 
@@ -58,14 +47,16 @@ class Band(Part):
     name: Title
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CountRule(Part):
     """Fail a section or the form when enough questions were failed."""
 
-    failed_at_least: Annotated[int, Field(ge=1)]
-    within: Annotated[Ref | None, Field(alias="in")] = None
+    failed_at_least: Annotated[int, whole(1, MAX_QUESTIONS)]
+    within: Annotated[Ref | None, Key("in")] = None
     fail: Literal["section", "form"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Choice(Part):
     """What options and number ranges have in common."""
 
@@ -77,6 +68,7 @@ class Choice(Part):
     evidence: Literal["required", "optional"] = "optional"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Option(Choice):
     """One answer that can be chosen."""
 
@@ -89,6 +81,7 @@ class Option(Choice):
         return self.text or self.ref
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Range(Choice):
     """A closed stretch of numbers."""
 
@@ -96,44 +89,35 @@ class Range(Choice):
     max: Number
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Condition(Part):
     """A tree of ``all``, ``any`` and ``not`` over earlier answers and fields of the conversation."""
 
     all: tuple[Condition, ...] | None = None
     any: tuple[Condition, ...] | None = None
-    negated: Annotated[Condition | None, Field(alias="not")] = None
+    negated: Annotated[Condition | None, Key("not")] = None
     answer: Ref | None = None
-    field: Annotated[str | None, StringConstraints(min_length=1, max_length=120)] = None
-    is_in: Annotated[tuple[Any, ...] | None, Field(alias="in")] = None
+    field: Annotated[str, text(1, 120)] | None = None
+    is_in: Annotated[tuple[Any, ...] | None, Key("in")] = None
     not_in: tuple[Any, ...] | None = None
     all_in: tuple[Any, ...] | None = None
     exact: tuple[Any, ...] | None = None
-    less: Annotated[Any, Field(alias="<")] = None
-    less_or_equal: Annotated[Any, Field(alias="<=")] = None
-    more: Annotated[Any, Field(alias=">")] = None
-    more_or_equal: Annotated[Any, Field(alias=">=")] = None
-    equal: Annotated[Any, Field(alias="=")] = None
-    unequal: Annotated[Any, Field(alias="!=")] = None
+    less: Annotated[Any, Key("<")] = None
+    less_or_equal: Annotated[Any, Key("<=", ("≤",))] = None
+    more: Annotated[Any, Key(">")] = None
+    more_or_equal: Annotated[Any, Key(">=", ("≥",))] = None
+    equal: Annotated[Any, Key("=")] = None
+    unequal: Annotated[Any, Key("!=", ("≠",))] = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _signs(cls, given: Any) -> Any:
-        """Take the printed signs for the typed ones."""
-        printed = {"≤": "<=", "≥": ">=", "≠": "!="}
-        return {printed.get(k, k): v for k, v in given.items()} if isinstance(given, dict) else given
-
-    @model_validator(mode="after")
-    def _one_thing(self) -> Condition:
+    def __post_init__(self) -> None:
+        """Refuse what is neither one branch nor one test."""
         branches = [part for part in (self.all, self.any, self.negated) if part is not None]
         asked = [part for part in (self.answer, self.field) if part is not None]
         tests = self.tests()
         if branches and (len(branches) > 1 or asked or tests):
-            raise ValueError("a condition is one of: all, any, not, or one test of an answer or a field")
+            raise ValueError("is one of: all, any, not, or one test of an answer or a field")
         if not branches and (len(asked) != 1 or len(tests) != 1):
-            raise ValueError(
-                "a test names one answer or field and one comparison, such as {answer: sale, in: [y]}"
-            )
-        return self
+            raise ValueError("names one answer or field and one comparison, such as {answer: sale, in: [y]}")
 
     def tests(self) -> list[tuple[str, Any]]:
         """Return the comparison of a leaf as (name, value)."""
@@ -152,6 +136,7 @@ class Condition(Part):
         return [(name, value) for name, value in named if value is not None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RootCause(Part):
     """A reason that an evaluator may pick beside a lost point."""
 
@@ -159,6 +144,7 @@ class RootCause(Part):
     text: Text
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Question(Part):
     """One question of a section."""
 
@@ -175,9 +161,9 @@ class Question(Part):
     critical_class: Literal["customer", "business", "compliance"] | None = None
     critical_below: Number | None = None
     cap: Number | None = None
-    scale: Annotated[int | None, Field(ge=2, le=MAX_OPTIONS)] = None
-    options: Annotated[tuple[Option, ...], Field(max_length=MAX_OPTIONS)] = ()
-    ranges: Annotated[tuple[Range, ...], Field(max_length=MAX_OPTIONS)] = ()
+    scale: Annotated[int, whole(2, MAX_OPTIONS)] | None = None
+    options: Annotated[tuple[Option, ...], Count(most=MAX_OPTIONS)] = ()
+    ranges: Annotated[tuple[Range, ...], Count(most=MAX_OPTIONS)] = ()
     show_when: Condition | None = None
     unknown: Literal["show", "hide"] = "hide"
     comment: Literal["required", "optional"] = "optional"
@@ -209,6 +195,7 @@ class Question(Part):
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Section(Part):
     """A group of questions; one level of sections may lie inside it."""
 
@@ -234,39 +221,43 @@ class Section(Part):
         return [*self.questions, *inner]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Release(Part):
     """When the agent may read: at once, after some days, or when a lead releases."""
 
     rule: Literal["at_once", "after_days", "by_lead"] = "at_once"
-    days: Annotated[int, Field(ge=1, le=60)] | None = None
+    days: Annotated[int, whole(1, 60)] | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dispute(Part):
     """How long and how often an agent may object."""
 
-    days: Annotated[int, Field(ge=0, le=90)] = 7
-    rounds: Annotated[int, Field(ge=0, le=5)] = 2
+    days: Annotated[int, whole(0, 90)] = 7
+    rounds: Annotated[int, whole(0, 5)] = 2
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FormTest(Part):
     """Answers with the result they must give; run by lint, by activation and by ``qa scorecards test``."""
 
     name: Title
-    fields: dict[str, Any] = {}
-    answers: dict[str, Any] = {}
-    score: str | int | None = None
-    raw: str | int | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+    answers: dict[str, Any] = field(default_factory=dict)
+    score: Exact | None = None
+    raw: Exact | None = None
     outcome: Literal["pass", "fail", "not_scored", "incomplete"] | None = None
     band: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Form(Part):
     """One scorecard."""
 
     form: Ref
     title: Title
     description: Help = ""
-    language: Annotated[str, StringConstraints(max_length=20)] = ""
+    language: Annotated[str, text(0, 20)] = ""
     channels: tuple[Literal["voice", "chat", "email", "ticket"], ...] = ()
     mode: Literal["points", "weighted_questions", "weighted_sections", "scaled_points"]
     within: Literal["weights", "points"] = "weights"
@@ -274,14 +265,14 @@ class Form(Part):
     autofail_score: Literal["zero", "keep"] = "zero"
     floor: Number = Decimal(0)
     cap: Literal["none", 100] = "none"
-    pass_mark: Annotated[Number | None, Field(alias="pass")] = None
+    pass_mark: Annotated[Number | None, Key("pass")] = None
     bands: tuple[Band, ...] = ()
     rules: tuple[CountRule, ...] = ()
     release: Release = Release()
     dispute: Dispute = Dispute()
-    expected_minutes: Annotated[int | None, Field(ge=1, le=240)] = None
+    expected_minutes: Annotated[int, whole(1, 240)] | None = None
     root_causes: tuple[RootCause, ...] = ()
-    sections: Annotated[tuple[Section, ...], Field(min_length=1, max_length=MAX_SECTIONS)]
+    sections: Annotated[tuple[Section, ...], Count(1, MAX_SECTIONS)]
     tests: tuple[FormTest, ...] = ()
 
     def all_questions(self) -> list[Question]:

@@ -28,9 +28,7 @@ def form(mode: str, *sections: tuple[dict[str, Any], ...] | dict[str, Any], **ke
         section if isinstance(section, dict) else {"ref": f"s{place}", "questions": section}
         for place, section in enumerate(sections)
     )
-    return compile_form(
-        Form.model_validate({"form": "f", "title": "F", "mode": mode, "sections": parts, **keys})
-    )
+    return compile_form(Form.read({"form": "f", "title": "F", "mode": mode, "sections": parts, **keys}))
 
 
 def scored(
