@@ -24,6 +24,7 @@ from qa.core.storage import LocalStorage
 from qa.core.working import ChildKind, Kind, Kinds, Payload, Worker
 from qa.evaluations.jobs import note_evaluated, release_due
 from qa.interactions import jobs as recordings
+from qa.interactions.alias_service import REATTRIBUTE_JOB
 
 REACTIONS: outbox.Reactions = {
     "EvaluationSubmitted": (("interactions.note_evaluated", note_evaluated),),
@@ -48,6 +49,7 @@ def make_kinds(settings: Settings) -> Kinds:
         "noop": Kind(_noop),
         outbox.JOB_KIND: Kind(_deliver),
         "evaluations.release_due": Kind(_release),
+        REATTRIBUTE_JOB: Kind(recordings.move_history),
         "hourly": Kind(partial(_hourly, settings)),
         "daily": Kind(partial(_daily, settings)),
         "media.describe": ChildKind(

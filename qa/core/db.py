@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +24,7 @@ from sqlalchemy import (
     event,
     make_url,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
@@ -155,6 +156,12 @@ class _Turnstile:
 @contextmanager
 def _no_wait() -> Iterator[None]:
     yield
+
+
+def insert_unless_there(session: Session, table: Any, *, on: Sequence[str], where: Any = None) -> Any:
+    """Return an INSERT that leaves a row alone whose ``on`` columns are taken; add values, returning."""
+    dialect: Any = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    return dialect.insert(table).on_conflict_do_nothing(index_elements=list(on), index_where=where)
 
 
 def make_engine(url: str) -> Engine:

@@ -31,11 +31,10 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from qa.core import clock
-from qa.core.db import Base, Database, UtcDateTime
+from qa.core.db import Base, Database, UtcDateTime, insert_unless_there
 
 LEASE = timedelta(seconds=60)
 LONGEST_PAUSE = timedelta(seconds=300)
@@ -149,7 +148,7 @@ def enqueue(
     session.info.setdefault(RINGS, set()).add(queue)
     if dedupe_key is None:
         return session.scalar(insert(Job).values(values).returning(Job.id))
-    unless_waiting = _insert_unless_there(session, Job, values, on=["dedupe_key"], where=_QUEUED)
+    unless_waiting = insert_unless_there(session, Job, on=["dedupe_key"], where=_QUEUED).values(values)
     job_id: int | None = session.scalar(unless_waiting.returning(Job.id))
     return job_id
 
@@ -161,13 +160,6 @@ def _at_once(session: Session, now: datetime) -> Any:
 
 def _is_sqlite(session: Session) -> bool:
     return session.get_bind().dialect.name == "sqlite"
-
-
-def _insert_unless_there(
-    session: Session, table: type[Base], values: dict[str, Any], *, on: list[str], where: Any = None
-) -> Any:
-    dialect: Any = sqlite if _is_sqlite(session) else postgresql
-    return dialect.insert(table).values(values).on_conflict_do_nothing(index_elements=on, index_where=where)
 
 
 def ringer(ring: Callable[[str], None]) -> Callable[[Session], None]:
@@ -389,7 +381,7 @@ def claim_slot(session: Session, name: str, *, every: timedelta, now: datetime) 
     """Claim the present slot of a schedule; True for exactly one worker."""
     seconds = int(every.total_seconds())
     slot = datetime.fromtimestamp(int(now.timestamp()) // seconds * seconds, tz=now.tzinfo)
-    claim = _insert_unless_there(session, Scheduled, {"name": name, "due_at": slot}, on=["name", "due_at"])
+    claim = insert_unless_there(session, Scheduled, on=["name", "due_at"]).values(name=name, due_at=slot)
     return session.scalar(claim.returning(Scheduled.name)) is not None
 
 

@@ -26,7 +26,9 @@ from qa.interactions.import_lines import Importer
 @click.option(
     "--source", default="file", show_default=True, help="Name of where the conversations come from."
 )
-@click.option("--create-agents", is_flag=True, help="Add agents that are not known, without a sign-in.")
+@click.option(
+    "--create-agents", is_flag=True, help="Add unknown agents as people; else they wait to be matched."
+)
 @click.option(
     "--errors",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -19,8 +19,8 @@ from qa.core.db import Database
 from qa.core.errors import DomainError
 from qa.core.storage import Storage, Stored, store_sealed
 from qa.interactions import service
-from qa.interactions.lines import BrokenLine, Line, Parsed, parse
-from qa.interactions.models import Interaction
+from qa.interactions.lines import AgentPart, BrokenLine, Line, Parsed, parse
+from qa.interactions.storing_service import Counts, store_lines
 
 BATCH = 200
 PAUSE_SECONDS = 0.005
@@ -40,7 +40,7 @@ class SetAside:
 class Imported:
     """What came of a file."""
 
-    counts: service.Counts = field(default_factory=service.Counts)
+    counts: Counts = field(default_factory=Counts)
     recordings: int = 0
     set_aside: int = 0
 
@@ -91,42 +91,34 @@ class Importer:
     def _store(self, batch: list[tuple[int, bytes, Parsed]]) -> list[SetAside]:
         aside = []
         files = {
-            number: self._stored_files(parsed.line) for number, _, parsed in batch if parsed.line.recordings
+            parsed.line.external_id: self._stored_files(parsed.line)
+            for _, _, parsed in batch
+            if parsed.line.recordings
         }
         with self.database.transaction() as session:
+            sound = []
             for number, raw, parsed in batch:
-                with session.begin_nested() as point:
-                    broken = self._one(session, parsed, files.get(number, []))
-                    if broken is not None:
-                        point.rollback()
-                        aside.append(self._aside(number, broken, raw))
+                broken = self._create_agents(session, parsed.line) if self.creates_agents else None
+                if broken is None:
+                    sound.append(parsed)
+                else:
+                    aside.append(self._aside(number, broken, raw))
+            kept = store_lines(
+                session, SYSTEM, source=self.source, lines=sound, counts=self.result.counts, now=self.now
+            )
+            for external_id, interaction_id in kept.items():
+                self._attach(session, interaction_id, files.get(external_id, []))
         time.sleep(PAUSE_SECONDS)  # people who score come first
         return aside
 
-    def _one(
-        self, session: Session, parsed: Parsed, files: list[tuple[Stored, str, list[str]]]
-    ) -> str | None:
-        if self.creates_agents:
-            self._create_agents(session, parsed.line)
-        kept: Interaction | None
-        try:
-            kept = service.store_line(
-                session, SYSTEM, source=self.source, parsed=parsed, counts=self.result.counts, now=self.now
-            )
-        except (BrokenLine, DomainError) as error:
-            return str(error)
-        if kept is not None:
-            self._attach(session, kept, files)
-        return None
-
     def _attach(
-        self, session: Session, kept: Interaction, files: list[tuple[Stored, str, list[str]]]
+        self, session: Session, interaction_id: int, files: list[tuple[Stored, str, list[str]]]
     ) -> None:
         for stored, name, speakers in files:
             row = service.attach_recording(
                 session,
                 SYSTEM,
-                interaction_id=kept.id,
+                interaction_id=interaction_id,
                 stored=stored,
                 sealed_key=self.keys.seal(stored.content_key, purpose=RECORDING_KEY),
                 name=name,
@@ -135,22 +127,31 @@ class Importer:
             )
             self.result.recordings += row is not None
 
-    def _create_agents(self, session: Session, line: Line) -> None:
-        for part in line.agents:
-            if part.email and find_person_by_email(session, SYSTEM, part.email) is None:
-                name = part.name or part.email.split("@")[0]
-                made = create_person(
-                    session,
-                    SYSTEM,
-                    name=name,
-                    email=part.email,
-                    roles=["agent"],
-                    team_id=None,
-                    now=self.now,
-                    today=self.now.date(),
-                )
-                made.can_sign_in = False
-                made.external_id = part.external_id
+    def _create_agents(self, session: Session, line: Line) -> str | None:
+        """Add the agents nobody knows; return why that cannot be, then none of the line's is added."""
+        with session.begin_nested() as point:
+            try:
+                for part in line.agents:
+                    self._create_agent(session, part)
+            except DomainError as error:
+                point.rollback()
+                return str(error)
+        return None
+
+    def _create_agent(self, session: Session, part: AgentPart) -> None:
+        if part.email and find_person_by_email(session, SYSTEM, part.email) is None:
+            made = create_person(
+                session,
+                SYSTEM,
+                name=part.name or part.email.split("@")[0],
+                email=part.email,
+                roles=["agent"],
+                team_id=None,
+                now=self.now,
+                today=self.now.date(),
+            )
+            made.can_sign_in = False
+            made.external_id = part.external_id
 
     def _check_files(self, line: Line) -> None:
         for number, part in enumerate(line.recordings, start=1):

@@ -1,4 +1,4 @@
-"""Work on recordings: brief the child that looks at one, keep its answer, sweep files nobody names."""
+"""Work on recordings (brief the child that looks at one, keep its answer, sweep) and on matched accounts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qa.core.actor import SYSTEM
 from qa.core.crypto import Keys
 from qa.core.db import Database
 from qa.core.storage import Storage, TooMuchToSweep, sweep
-from qa.interactions import service
+from qa.interactions import alias_service, service
 from qa.interactions.import_lines import RECORDING_KEY
 from qa.interactions.models import PLAYABLE, Recording
 
@@ -79,3 +79,11 @@ def sweep_recordings(database: Database, storage: Storage, *, now: datetime) -> 
     except TooMuchToSweep as error:
         log.error("recordings not swept", extra={"error": str(error)})
         return 0
+
+
+def move_history(database: Database, payload: dict[str, Any]) -> None:
+    """Put the right people into every conversation of an account that was matched, a batch at a time."""
+    done: int | None = 0
+    while done is not None:
+        with database.transaction() as session:
+            done = alias_service.reattribute(session, SYSTEM, alias_id=payload["alias_id"], after_id=done)

@@ -37,13 +37,14 @@ class AgentPart(Part):
 
     email: Short | None = None
     external_id: Short | None = None
+    extension: Annotated[str, Field(max_length=80)] | None = None
     name: Short | None = None
-    part: Short = "main"
+    part: Annotated[str, Field(max_length=20)] = "main"
 
     @model_validator(mode="after")
     def _named(self) -> AgentPart:
-        if not (self.email or self.external_id):
-            raise ValueError("needs an email or an external_id")
+        if not (self.email or self.external_id or self.extension):
+            raise ValueError("needs an email, an external_id or an extension")
         return self
 
 
@@ -132,22 +133,29 @@ class Line(Part):
     tags: list[Annotated[str, Field(min_length=1, max_length=80)]] = Field(
         default_factory=list, max_length=100
     )
+    updated_at: datetime | None = None
     deleted: bool = False
+    merged_into: Annotated[str, Field(max_length=200)] = ""
 
-    @field_validator("started_at", "ended_at")
+    @field_validator("started_at", "ended_at", "updated_at")
     @classmethod
     def _zone(cls, value: datetime | None) -> datetime | None:
         return _aware(value)
 
     @model_validator(mode="after")
     def _whole(self) -> Line:
-        if self.deleted:
+        if self.is_gone:
             return self
         if self.started_at is None:
             raise ValueError("started_at is missing")
         if self.ended_at is not None and self.ended_at < self.started_at:
             raise ValueError("ended_at lies before started_at")
         return self
+
+    @property
+    def is_gone(self) -> bool:
+        """Tell whether the source has it no more: deleted there, or merged into another one."""
+        return self.deleted or bool(self.merged_into)
 
 
 def _aware(value: datetime | None) -> datetime | None:
@@ -177,11 +185,15 @@ def parse(raw: bytes) -> Parsed:
         raise BrokenLine("Not an object. Each line is one conversation in { }.")
     if fault := faults_in(data):
         raise BrokenLine(fault)
+    return Parsed(line_of(data), hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest())
+
+
+def line_of(data: dict[str, Any]) -> Line:
+    """Return the record of plain values; raise ``BrokenLine`` that names the place."""
     try:
-        line = Line.model_validate(data)
+        return Line.model_validate(data)
     except ValidationError as error:
         raise BrokenLine(_sentence(error)) from None
-    return Parsed(line, hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest())
 
 
 def _json(text: str) -> Any:
