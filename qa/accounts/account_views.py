@@ -8,7 +8,8 @@ from flask.typing import ResponseReturnValue
 from qa.accounts import people_service, queries, sessions
 from qa.accounts import sign_in_service as service
 from qa.accounts.blueprint import bp
-from qa.accounts.forms import ChangePasswordForm, PreferencesForm
+from qa.accounts.forms import ChangePasswordForm, PreferencesForm, key_field, preferences_form
+from qa.accounts.keys import KEYS
 from qa.accounts.sign_in_views import proof_of, site_words
 from qa.core import clock
 from qa.core.errors import Invalid, TooMany
@@ -55,15 +56,20 @@ def change_password() -> ResponseReturnValue:
 @signed_in
 def preferences() -> ResponseReturnValue:
     """Keep how one likes pages to be."""
-    form = PreferencesForm(request.form)
-    with transaction() as opened:
-        people_service.set_preferences(
-            opened,
-            current_actor(),
-            single_keys=bool(form.single_keys.data),
-            theme=form.theme.data or "system",
-            now=clock.now(),
-        )
+    form = preferences_form(request.form)
+    try:
+        with transaction() as opened:
+            people_service.set_preferences(
+                opened,
+                current_actor(),
+                single_keys=bool(form.single_keys.data),
+                theme=form.theme.data or "system",
+                keys={} if "first_keys" in request.form else form.chosen_keys(),
+                now=clock.now(),
+            )
+    except Invalid as error:
+        form.take(error)
+        return _account_page(ChangePasswordForm(), form), 422
     flash("Your choices are kept.", "success")
     return redirect(url_for("accounts.my_account"), 303)
 
@@ -89,8 +95,10 @@ def end_other_sessions() -> ResponseReturnValue:
     return redirect(url_for("accounts.my_account"), 303)
 
 
-def _account_page(form: ChangePasswordForm) -> str:
+def _account_page(form: ChangePasswordForm, preferences: PreferencesForm | None = None) -> str:
     actor, now = current_actor(), clock.now()
+    shown = {key_field(name): key for name, key in actor.keys}
+    kept = {"single_keys": actor.single_keys, "theme": actor.theme, **shown}
     with reading() as opened:
         user = queries.get_own_account(opened, actor)
         live = sessions.list_sessions(opened, actor, user.id, now=now)
@@ -101,5 +109,6 @@ def _account_page(form: ChangePasswordForm) -> str:
         sessions=live,
         browser_words=sessions.browser_words,
         form=form,
-        preferences=PreferencesForm(data={"single_keys": actor.single_keys, "theme": actor.theme}),
+        preferences=preferences or preferences_form(data=kept),
+        keys=KEYS,
     )

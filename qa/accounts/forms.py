@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from wtforms import (
     BooleanField,
@@ -19,6 +20,7 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional, StopValidation
 from wtforms.widgets import CheckboxInput
 
+from qa.accounts.keys import KEYS
 from qa.accounts.models import EMAIL_MAX, NAME_MAX, PASSWORD_MAX
 from qa.accounts.permissions import PEOPLE, ROLE_WORDS
 from qa.web.forms import Form
@@ -84,6 +86,26 @@ class PreferencesForm(Form):
 
     single_keys = BooleanField("Single letters act as keys, such as j for the next question")
     theme = RadioField("Light or dark", choices=THEME_CHOICES, validate_choice=False)
+
+    def chosen_keys(self) -> dict[str, str] | None:
+        """Return the keys as typed, None when the form was sent without them."""
+        fields = {key.name: self[key_field(key.name)] for key in KEYS}
+        if not any(field.raw_data for field in fields.values()):
+            return None
+        return {name: field.data or "" for name, field in fields.items()}
+
+
+def key_field(name: str) -> str:
+    """Return the name of the field of one act's key."""
+    return f"key-{name}"
+
+
+def preferences_form(*args: Any, **kwargs: Any) -> PreferencesForm:
+    """Return the form of preferences with a field for each key."""
+    hints = {"maxlength": "1", "autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+    fields = {key_field(key.name): StringField(key.words, render_kw=hints) for key in KEYS}
+    made: PreferencesForm = type("WholePreferencesForm", (PreferencesForm,), fields)(*args, **kwargs)
+    return made
 
 
 def _one_of_these(value: object) -> int | None:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from qa.accounts import sessions
+from qa.accounts.keys import checked_keys
 from qa.accounts.models import EMAIL_MAX, NAME_MAX, Membership, Team, User, UserRole, own_scope
 from qa.accounts.permissions import PEOPLE, ROLE_WORDS, Permission
 from qa.accounts.policy import REFUSALS, require
@@ -225,13 +226,26 @@ def reactivate(session: Session, actor: Actor, user_id: int, *, now: datetime) -
     audit.record(session, actor, "user:reactivate", "user", user_id, now=now)
 
 
-def set_preferences(session: Session, actor: Actor, *, single_keys: bool, theme: str, now: datetime) -> None:
-    """Keep how this person likes pages to be: single-letter keys, light or dark."""
+def set_preferences(
+    session: Session,
+    actor: Actor,
+    *,
+    single_keys: bool,
+    theme: str,
+    now: datetime,
+    keys: Mapping[str, str] | None = None,
+) -> None:
+    """Keep how this person likes pages to be: single keys, light or dark; ``keys`` None leaves them.
+
+    Raises ``Invalid`` naming each field that cannot be kept.
+    """
     require(actor, Permission.SESSION_REVOKE, own_scope(actor.id))
     if theme not in THEMES:
         raise Invalid("Choose light, dark, or as the computer has it.", field="theme")
     kept: Mapping[str, Any] = session.scalar(select(User.preferences).where(User.id == actor.id)) or {}
     chosen = {**kept, "single_keys": single_keys, "theme": theme}
+    if keys is not None:
+        chosen["keys"] = checked_keys(keys)
     session.execute(update(User).where(User.id == actor.id).values(preferences=chosen))
     audit.record(session, actor, "user:preferences", "user", actor.id, now=now)
 

@@ -16,6 +16,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from qa.accounts.keys import keys_of
 from qa.accounts.models import SignInSession, Team, User, UserRole, own_scope
 from qa.accounts.permissions import Permission
 from qa.accounts.policy import require
@@ -145,6 +146,7 @@ def find_signed_in(session: Session, token: str, *, now: datetime) -> SignedIn |
         session_id=first.session_id,
         theme=first.preferences.get("theme", "system"),
         single_keys=first.preferences.get("single_keys", True),
+        keys=tuple(keys_of(first.preferences.get("keys", {})).items()),
     )
     return SignedIn(actor, first.last_seen_at)
 

@@ -17,8 +17,8 @@ class Actor:
     """A signed-in person, or the product itself.
 
     ``team_ids`` are the teams the person belongs to today; ``teams_below`` are those and
-    every team nested below them. ``theme`` and ``single_keys`` are how the person likes pages to be;
-    no permission looks at them.
+    every team nested below them. ``theme``, ``single_keys`` and ``keys`` (pairs
+    of act and key) are how the person likes pages to be; no permission looks at them.
     """
 
     id: int | None
@@ -31,6 +31,7 @@ class Actor:
     address: str | None = None
     theme: str = "system"
     single_keys: bool = True
+    keys: tuple[tuple[str, str], ...] = ()
 
 
 SYSTEM = Actor(id=None, name="Candor", roles=frozenset({"system"}))

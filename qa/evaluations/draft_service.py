@@ -24,7 +24,21 @@ from qa.core.errors import Conflict, Forbidden, Invalid
 from qa.core.text import checked
 from qa.evaluations import queries
 from qa.evaluations.events import EvaluationReleased, EvaluationSubmitted
-from qa.evaluations.merge import ANSWER, CAUSE, COMMENT, FIELDS, Change, Conflicting, Key, merge
+from qa.evaluations.merge import (
+    ANSWER,
+    CAUSE,
+    COACHING,
+    COMMENT,
+    FIELDS,
+    NOTE,
+    POINT,
+    WHOLE,
+    WHOLE_FIELDS,
+    Change,
+    Conflicting,
+    Key,
+    merge,
+)
 from qa.evaluations.models import COMMENT_MAX, Answer, Assignment, Evaluation, Pin
 from qa.evaluations.result import STATE_NAMES, answers_of, fields_of, needs_of, write_result
 from qa.interactions.models import Turn
@@ -84,12 +98,11 @@ def start_evaluation(session: Session, actor: Actor, assignment_id: int, *, now:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a save brings: fields of answers, pins, the private note, seconds worked."""
+    """What a save brings: fields of answers and of the whole form, pins, seconds worked."""
 
     answers: Sequence[Change] = ()
     pins_added: Sequence[Mapping[str, Any]] = ()
     pins_removed: Sequence[str] = ()
-    note: tuple[str, str] | None = None
     worked_seconds: int = 0
 
 
@@ -114,17 +127,12 @@ def save_draft(
     ready = form_of(evaluation.version)
     rows = {row.question: row for row in evaluation.answers}
     asked = [checked_change(ready, change) for change in changes.answers]
-    merged = merge(stored(evaluation.answers), asked)
-    note = _note_conflict(evaluation, changes.note)
-    if merged.conflicts or note:
-        return Saved(evaluation, ready, (*merged.conflicts, *note))
+    merged = merge(stored(evaluation), asked)
+    if merged.conflicts:
+        return Saved(evaluation, ready, merged.conflicts)
     evaluation.revision += 1
     write_answers(evaluation, rows, merged.applied)
     write_pins(session, evaluation, ready, changes, now=now)
-    if changes.note is not None:
-        evaluation.private_note = checked(
-            changes.note[1], field="private_note", label="The private note", limit=COMMENT_MAX
-        )
     _check_scorable(ready, evaluation)
     _add_seconds(evaluation, changes.worked_seconds, now)
     evaluation.saved_at = now
@@ -139,16 +147,21 @@ def _locked_draft(session: Session, actor: Actor, evaluation_id: int) -> Evaluat
     return queries.get_own_draft(session, actor, evaluation_id)
 
 
-def stored(rows: Sequence[Answer]) -> dict[Key, Any]:
+def stored(evaluation: Evaluation) -> dict[Key, Any]:
     """Return the draft's fields as ``merge`` compares them."""
+    rows = evaluation.answers
     answers = answers_of(rows)
     stored: dict[Key, Any] = {(row.question, ANSWER): answers.get(row.question) for row in rows}
     stored |= {(row.question, COMMENT): row.comment for row in rows}
-    return stored | {(row.question, CAUSE): row.root_cause for row in rows}
+    stored |= {(row.question, CAUSE): row.root_cause for row in rows}
+    stored |= {(row.question, COACHING): row.coaching for row in rows}
+    return stored | {(WHOLE, name): getattr(evaluation, name) for name in WHOLE_FIELDS}
 
 
 def checked_change(ready: ReadyForm, change: Change) -> Change:
     """Return the change with its text checked, or raise ``Invalid`` naming the question."""
+    if change.question == WHOLE:
+        return _checked_whole(ready, change)
     question = ready.compiled.by_ref.get(change.question)
     if question is None or change.field not in FIELDS:
         raise Invalid("This question is not on the form any more. Load the page again.")
@@ -159,32 +172,49 @@ def checked_change(ready: ReadyForm, change: Change) -> Change:
         )
         return Change(change.question, change.field, change.was, text)
     if change.field == CAUSE:
-        known = {cause.ref for cause in ready.form.root_causes} | {"", None}
-        if change.value not in known:
+        if not _is_cause(ready, change.value):
             raise Invalid(f"The root cause of {place} is not on the form.", field=question.ref)
+    elif change.field == COACHING:
+        return Change(change.question, change.field, bool(change.was), bool(change.value))
     elif isinstance(change.value, str):
         checked(change.value, field=question.ref, label=f"The answer to {place}", limit=COMMENT_MAX)
     return change
 
 
-def _note_conflict(evaluation: Evaluation, note: tuple[str, str] | None) -> tuple[Conflicting, ...]:
-    if note is None or evaluation.private_note in {note[0], note[1]}:
-        return ()
-    return (Conflicting("", "private_note", evaluation.private_note, note[1]),)
+def _checked_whole(ready: ReadyForm, change: Change) -> Change:
+    labels = {NOTE: "The private note", POINT: "The word for the coach"}
+    if change.field == CAUSE and not _is_cause(ready, change.value):
+        raise Invalid("The root cause of the conversation is not on the form.", field=CAUSE)
+    if change.field in labels:
+        text = str(change.value or "")
+        text = checked(text, field=change.field, label=labels[change.field], limit=COMMENT_MAX)
+        return Change(WHOLE, change.field, change.was, text)
+    if change.field not in WHOLE_FIELDS:
+        raise Invalid("This field is not on the form. Load the page again.")
+    return change
+
+
+def _is_cause(ready: ReadyForm, value: Any) -> bool:
+    return value in ("", None) or any(cause.ref == value for cause in ready.form.root_causes)
 
 
 def write_answers(evaluation: Evaluation, rows: dict[str, Answer], applied: Mapping[Key, Any]) -> None:
-    """Write merged values onto the rows."""
+    """Write merged values onto the rows, and what concerns the whole form onto the evaluation."""
     for (question, name), value in applied.items():
+        if question == WHOLE:
+            setattr(evaluation, name, value or "")
+            continue
         row = rows.get(question)
         if row is None:
-            row = Answer(question=question, comment="", root_cause="", state="unanswered")
+            row = Answer(question=question, comment="", root_cause="", coaching=False, state="unanswered")
             rows[question] = row
             evaluation.answers.append(row)
         if name == COMMENT:
             row.comment = value or ""
         elif name == CAUSE:
             row.root_cause = value or ""
+        elif name == COACHING:
+            row.coaching = bool(value)
         else:
             row.state = "na" if value == "na" else "unanswered" if value is None else "value"
             row.value = None if value in (None, "na") else value

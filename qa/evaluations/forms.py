@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from wtforms import (
+    BooleanField,
     DateField,
     Field,
     HiddenField,
@@ -19,8 +21,8 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from qa.evaluations.merge import ANSWER, CAUSE, COMMENT, Change
-from qa.evaluations.models import COMMENT_MAX, REASON_MAX, SKIP_REASONS
+from qa.evaluations.merge import ANSWER, CAUSE, COACHING, COMMENT, WHOLE, WHOLE_FIELDS, Change
+from qa.evaluations.models import COMMENT_MAX, REASON_MAX, SKIP_REASONS, Evaluation
 from qa.evaluations.work_page import QuestionView, SectionView
 from qa.web.forms import Form
 
@@ -39,6 +41,8 @@ class EvaluationForm(Form):
 
     revision = IntegerField("Revision", [Optional()])
     private_note = TextAreaField("Private note", [Optional(), Length(max=COMMENT_MAX)])
+    root_cause = SelectField("Root cause of the whole conversation", [Optional()], choices=[])
+    coaching_note = TextAreaField("A word for the coach", [Optional(), Length(max=COMMENT_MAX)])
     reason = TextAreaField("Reason", [Optional(), Length(max=REASON_MAX)])
 
     def changes(self, sections: tuple[SectionView, ...]) -> list[Change]:
@@ -53,7 +57,15 @@ class EvaluationForm(Form):
                     found.append(
                         Change(view.ref, CAUSE, view.root_cause, self[f"{view.name}-cause"].data or "")
                     )
+                starred = bool(self[f"{view.name}-coaching"].data)
+                found.append(Change(view.ref, COACHING, view.coaching, starred))
         return found
+
+    def whole_changes(self, evaluation: Evaluation) -> list[Change]:
+        """Return what concerns the whole form as changes from what the page showed."""
+        return [
+            Change(WHOLE, name, getattr(evaluation, name), self[name].data or "") for name in WHOLE_FIELDS
+        ]
 
     def _answer(self, view: QuestionView) -> Any:
         data = self[view.name].data
@@ -65,9 +77,13 @@ class EvaluationForm(Form):
         return data or None
 
 
-def evaluation_form(sections: tuple[SectionView, ...]) -> type[EvaluationForm]:
-    """Return the form class of one scorecard: a field for each question, comment and cause."""
-    fields: dict[str, Field] = {}
+def evaluation_form(
+    sections: tuple[SectionView, ...], whole_causes: Sequence[tuple[str, str]] = ()
+) -> type[EvaluationForm]:
+    """Return the form class of one scorecard: a field for each question, comment, cause and star."""
+    offered = [SelectChoice("", "None"), *(SelectChoice(ref, text) for ref, text in whole_causes)]
+    whole = SelectField("Root cause of the whole conversation", [Optional()], choices=offered)
+    fields: dict[str, Field] = {"root_cause": whole}
     for section in sections:
         for view in section.questions:
             fields[view.name] = _field(view)
@@ -77,6 +93,7 @@ def evaluation_form(sections: tuple[SectionView, ...]) -> type[EvaluationForm]:
                 *(SelectChoice(ref, text) for ref, text in view.causes),
             ]
             fields[f"{view.name}-cause"] = SelectField("Root cause", [Optional()], choices=causes)
+            fields[f"{view.name}-coaching"] = BooleanField("Coaching point")
     return type("ScorecardForm", (EvaluationForm,), fields)
 
 

@@ -104,7 +104,7 @@ def revise(
     before = snapshot(evaluation)
     ready = form_of(evaluation.version)
     asked = [checked_change(ready, change) for change in changes]
-    before_fields = stored(evaluation.answers)
+    before_fields = stored(evaluation)
     applied = merge(
         before_fields,
         [Change(c.question, c.field, before_fields.get((c.question, c.field)), c.value) for c in asked],
@@ -158,6 +158,9 @@ def snapshot(evaluation: Evaluation) -> dict[str, Any]:
         "answers": answers_of(row for row in evaluation.answers if row.state != "hidden"),
         "comments": {row.question: row.comment for row in evaluation.answers if row.comment},
         "root_causes": {row.question: row.root_cause for row in evaluation.answers if row.root_cause},
+        "root_cause": evaluation.root_cause,
+        "coaching": [row.question for row in evaluation.answers if row.coaching],
+        "coaching_note": evaluation.coaching_note,
     }
 
 

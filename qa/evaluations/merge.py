@@ -2,7 +2,8 @@
 
 A change says what its author saw (``was``) and what it shall be (``value``). It is taken when the
 draft still says what was seen, or says the same already; otherwise it is a conflict, and nothing
-of the request is taken. Changes to different questions never meet.
+of the request is taken. Changes to different questions never meet. A change whose question is
+``WHOLE`` concerns the whole form: the private note, its root cause, the word for the coach.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-ANSWER, COMMENT, CAUSE = "answer", "comment", "root_cause"
-FIELDS = (ANSWER, COMMENT, CAUSE)
+ANSWER, COMMENT, CAUSE, COACHING = "answer", "comment", "root_cause", "coaching"
+FIELDS = (ANSWER, COMMENT, CAUSE, COACHING)
+WHOLE = ""
+NOTE, POINT = "private_note", "coaching_note"
+WHOLE_FIELDS = (NOTE, CAUSE, POINT)
 
 Key = tuple[str, str]
 
@@ -63,7 +67,7 @@ def merge(stored: Mapping[Key, Any], changes: Iterable[Change]) -> Merged:
 
 
 def same_form(value: Any) -> Any:
-    """Return one form for values that mean the same: '' and None, and lists in any order."""
-    if value == "" or value is None:
+    """Return one form for values that mean the same: '', False and None, and lists in any order."""
+    if value == "" or value is False or value is None:
         return None
     return sorted(value) if isinstance(value, list | tuple) else value

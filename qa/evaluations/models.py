@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    false,
     or_,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -48,7 +49,11 @@ SKIP_REASONS = {
 
 
 class Assignment(Base):
-    """A conversation in somebody's queue, and how it was chosen: that cannot be added later."""
+    """A conversation in somebody's queue, and how it was chosen: that cannot be added later.
+
+    ``frame`` says what a draw was made from: ``since``, ``until`` (ISO moments, half-open) and
+    ``channels`` (empty for all). ``replaces_id`` names the skipped one whose place this one took.
+    """
 
     __tablename__ = "assignment"
 
@@ -68,6 +73,7 @@ class Assignment(Base):
     frame_size: Mapped[int | None]
     seed: Mapped[str | None] = mapped_column(String(120))
     frame_hash: Mapped[str | None] = mapped_column(String(64))
+    frame: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     drawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     skip_reason: Mapped[str | None] = mapped_column(String(20))
     skip_note: Mapped[str | None] = mapped_column(String(REASON_MAX))
@@ -154,6 +160,8 @@ class Evaluation(Base):
 
     private_note: Mapped[str] = mapped_column(Text, default="")
     private_note_revision: Mapped[int] = mapped_column(Integer, default=0)
+    root_cause: Mapped[str] = mapped_column(String(120), default="", server_default="")
+    coaching_note: Mapped[str] = mapped_column(Text, default="", server_default="")
 
     score: Mapped[str | None] = mapped_column(String(200))
     score_micro: Mapped[int | None] = mapped_column(BigInteger)
@@ -252,6 +260,8 @@ class Evaluation(Base):
 class Answer(Base):
     """What was said about one question. ``revision`` is the draft revision that last changed it.
 
+    ``coaching`` marks it as worth a talk between coach and agent.
+
     ``state`` is value, na (by the evaluator), hidden (by a condition) or unanswered; ``value``
     is an option's ref, a list of refs, or the number, text or date as text.
     """
@@ -266,6 +276,7 @@ class Answer(Base):
     value: Mapped[Any | None] = mapped_column(JSON)
     comment: Mapped[str] = mapped_column(Text, default="")
     root_cause: Mapped[str] = mapped_column(String(120), default="")
+    coaching: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     revision: Mapped[int] = mapped_column(Integer, default=0)
 
 

@@ -17,7 +17,7 @@ from qa.evaluations.forms import AcknowledgeForm, TemplateForm, VoidForm, evalua
 from qa.evaluations.models import Evaluation
 from qa.evaluations.result import chosen_words, result_of, section_points
 from qa.evaluations.words import read_rows, verdict
-from qa.evaluations.work_page import form_view, pin_view
+from qa.evaluations.work_page import field_values, form_view, pin_view
 from qa.evaluations.work_views import bp
 from qa.interactions.conversation import conversation_of
 from qa.scorecards.queries import form_of
@@ -142,10 +142,7 @@ def revise(evaluation_id: int) -> ResponseReturnValue:
         evaluation = queries.get_for_reading(opened, current_actor(), evaluation_id)
     ready = form_of(evaluation.version)
     sections = form_view(ready, evaluation.answers, evaluation.pins, evaluation.interaction.turns)
-    values: dict[str, Any] = {"revision": evaluation.number}
-    for view in (view for section in sections for view in section.questions):
-        values[view.name] = view.answer if view.type == "multi" or view.answer is None else str(view.answer)
-        values |= {f"{view.name}-comment": view.comment, f"{view.name}-cause": view.root_cause}
+    values = {"revision": evaluation.number, **field_values(sections)}
     form = evaluation_form(sections)(request.form if request.method == "POST" else None, data=values)
     refused = None
     if request.method == "POST":

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from qa.evaluations.merge import ANSWER, CAUSE, COACHING
 from qa.evaluations.models import Answer, Pin
-from qa.evaluations.result import answers_of
+from qa.evaluations.result import answers_of, chosen_words
 from qa.interactions.models import Turn
 from qa.scorecards.compiled import CompiledQuestion
 from qa.scorecards.form import Question
@@ -65,6 +66,7 @@ class QuestionView:
     answer: Any
     comment: str
     root_cause: str
+    coaching: bool
     causes: tuple[tuple[str, str], ...]
     pins: tuple[PinView, ...]
 
@@ -77,6 +79,33 @@ class SectionView:
     title: str
     help: str
     questions: tuple[QuestionView, ...]
+
+
+def whole_causes(ready: ReadyForm) -> list[tuple[str, str]]:
+    """Return the root causes offered for the whole conversation."""
+    return [(cause.ref, cause.text) for cause in ready.form.root_causes]
+
+
+def field_values(sections: Iterable[SectionView]) -> dict[str, Any]:
+    """Return what is stored as the plain form's fields are filled."""
+    values: dict[str, Any] = {}
+    for view in (view for section in sections for view in section.questions):
+        values[view.name] = view.answer if view.type == "multi" or view.answer is None else str(view.answer)
+        values[f"{view.name}-comment"] = view.comment
+        values[f"{view.name}-cause"] = view.root_cause
+        values[f"{view.name}-coaching"] = view.coaching
+    return values
+
+
+def field_words(ready: ReadyForm, ref: str, name: str, value: Any) -> str:
+    """Return one field's value as people read it."""
+    if name == ANSWER:
+        return chosen_words(ready, ref, value)
+    if name == COACHING:
+        return "marked for coaching" if value else "not marked"
+    if name == CAUSE:
+        return dict(whole_causes(ready)).get(value, "none")
+    return value or "(empty)"
 
 
 def form_view(
@@ -132,6 +161,7 @@ def _question(
         answer=answer,
         comment=stored.comment if stored else "",
         root_cause=stored.root_cause if stored else "",
+        coaching=bool(stored and stored.coaching),
         causes=tuple(causes),
         pins=tuple(pins),
     )

@@ -18,10 +18,19 @@ from qa.core.text import faults_in
 from qa.evaluations import draft_service as service
 from qa.evaluations import queries
 from qa.evaluations.forms import EvaluationForm, evaluation_form
-from qa.evaluations.merge import FIELDS, Change, Conflicting
+from qa.evaluations.merge import (
+    CAUSE,
+    FIELDS,
+    NOTE,
+    POINT,
+    WHOLE,
+    WHOLE_FIELDS,
+    Change,
+    Conflicting,
+)
 from qa.evaluations.models import Evaluation
 from qa.evaluations.result import answers_of, chosen_words, live, result_of
-from qa.evaluations.work_page import SectionView, form_view
+from qa.evaluations.work_page import SectionView, field_values, field_words, form_view, whole_causes
 from qa.interactions.conversation import conversation_of
 from qa.interactions.queries import get_conversation
 from qa.scorecards.queries import ReadyForm, form_of
@@ -57,7 +66,7 @@ def _page_facts(opened: Session, evaluation_id: int) -> dict[str, Any]:
         "version": evaluation.version,
         "form_def": ready.form,
         "sections": sections,
-        "form": _filled(sections, evaluation),
+        "form": _filled(sections, evaluation, whole_causes(ready)),
         "live": shown_live,
         "conversation": conversation_of(found),
         "interaction": found,
@@ -66,15 +75,11 @@ def _page_facts(opened: Session, evaluation_id: int) -> dict[str, Any]:
     }
 
 
-def _filled(sections: tuple[SectionView, ...], evaluation: Evaluation) -> EvaluationForm:
-    values: dict[str, Any] = {"revision": evaluation.revision, "private_note": evaluation.private_note}
-    for section in sections:
-        for view in section.questions:
-            answer = view.answer
-            values[view.name] = answer if view.type == "multi" or answer is None else str(answer)
-            values[f"{view.name}-comment"] = view.comment
-            values[f"{view.name}-cause"] = view.root_cause
-    return evaluation_form(sections)(data=values)
+def _filled(
+    sections: tuple[SectionView, ...], evaluation: Evaluation, causes: list[tuple[str, str]]
+) -> EvaluationForm:
+    values = {"revision": evaluation.revision, **{name: getattr(evaluation, name) for name in WHOLE_FIELDS}}
+    return evaluation_form(sections, causes)(data=values | field_values(sections))
 
 
 def _live(ready: ReadyForm, evaluation: Evaluation) -> dict[str, Any]:
@@ -103,24 +108,31 @@ def autosave(evaluation_id: int) -> ResponseReturnValue:
             live=_live(ready, evaluation),
             answers=stored,
             comments={row.question: row.comment for row in evaluation.answers if row.comment},
+            causes={row.question: row.root_cause for row in evaluation.answers if row.root_cause},
+            coaching=[row.question for row in evaluation.answers if row.coaching],
+            whole={name: getattr(evaluation, name) for name in WHOLE_FIELDS},
             worked_seconds=evaluation.worked_seconds,
         )
 
 
+WHOLE_LABELS = {
+    NOTE: "Private note",
+    CAUSE: "Root cause of the whole conversation",
+    POINT: "A word for the coach",
+}
+
+
 def _conflict(ready: ReadyForm, one: Conflicting) -> dict[str, Any]:
     question = ready.compiled.by_ref.get(one.question)
-    is_answer = one.field == "answer"
     return {
         "question": one.question,
         "number": question.number if question else None,
-        "text": question.text if question else "Private note",
+        "text": question.text if question else WHOLE_LABELS[one.field],
         "field": one.field,
         "theirs": one.theirs,
         "yours": one.yours,
-        "theirs_words": chosen_words(ready, one.question, one.theirs)
-        if is_answer
-        else one.theirs or "(empty)",
-        "yours_words": chosen_words(ready, one.question, one.yours) if is_answer else one.yours or "(empty)",
+        "theirs_words": field_words(ready, one.question, one.field, one.theirs),
+        "yours_words": field_words(ready, one.question, one.field, one.yours),
     }
 
 
@@ -133,14 +145,9 @@ def _changes(body: Any) -> service.Changes:
         raise Invalid(DAMAGED)
     if fault := faults_in(body):
         raise Invalid(fault, errors=_where(body))
-    answers, pins, note = body.get("changes", []), body.get("pins", {}), body.get("private_note")
-    seconds = body.get("worked_seconds", 0)
+    answers, pins, seconds = body.get("changes", []), body.get("pins", {}), body.get("worked_seconds", 0)
     shaped = isinstance(answers, list) and isinstance(pins, dict) and isinstance(seconds, int)
-    if (
-        not shaped
-        or not all(_is_change(one) for one in answers)
-        or not (note is None or isinstance(note, dict))
-    ):
+    if not shaped or not all(_is_change(one) for one in answers):
         raise Invalid(DAMAGED)
     added, removed = pins.get("add", []), pins.get("remove", [])
     if (
@@ -153,13 +160,14 @@ def _changes(body: Any) -> service.Changes:
         answers=[Change(one["question"], one["field"], one.get("was"), one.get("value")) for one in answers],
         pins_added=added,
         pins_removed=[str(one) for one in removed],
-        note=None if note is None else (str(note.get("was", "")), str(note.get("value", ""))),
         worked_seconds=seconds,
     )
 
 
 def _is_change(one: Any) -> bool:
-    return isinstance(one, dict) and isinstance(one.get("question"), str) and one.get("field") in FIELDS
+    if not isinstance(one, dict) or not isinstance(one.get("question"), str):
+        return False
+    return one.get("field") in (WHOLE_FIELDS if one["question"] == WHOLE else FIELDS)
 
 
 def _where(body: dict[str, Any]) -> dict[str, str]:
@@ -178,11 +186,10 @@ def save_plain(evaluation_id: int) -> ResponseReturnValue:
     with reading() as opened:
         page = _page_facts(opened, evaluation_id)
     sections, evaluation = page["sections"], page["evaluation"]
-    form = evaluation_form(sections)(request.form)
+    form = evaluation_form(sections, whole_causes(form_of(evaluation.version)))(request.form)
     try:
         _refuse_stale(form, evaluation)
-        note = (evaluation.private_note, str(form.private_note.data or ""))
-        changes = service.Changes(answers=form.changes(sections), note=note)
+        changes = service.Changes(answers=[*form.changes(sections), *form.whole_changes(evaluation)])
         with transaction() as opened:
             saved = service.save_draft(opened, current_actor(), evaluation_id, changes, now=clock.now())
         if saved.conflicts:

@@ -30,12 +30,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What the conversation column needs."""
+    """What the conversation column needs. Bands are empty unless ``timed``: then the sound's are drawn."""
 
     interaction: Interaction
     kind: str
     rows: tuple[Row, ...]
     recording: Recording | None
+    timed: bool
     silences: tuple[talk.Span, ...]
     overlaps: tuple[talk.Span, ...]
     agent_share: int | None
@@ -62,6 +63,7 @@ def conversation_of(interaction: Interaction) -> Conversation:
         kind=kind,
         rows=tuple(_rows(turns, quiet, both)),
         recording=recording,
+        timed=timed,
         silences=tuple(quiet),
         overlaps=tuple(both),
         agent_share=_share(spans["agent"], duration) if timed else None,

@@ -73,6 +73,7 @@ def page_facts() -> dict[str, Any]:
     return {
         "actor": actor,
         "nav": groups_for(actor.roles) if actor else [],
+        "keymap": dict(actor.keys) if actor else {},
         "site": {"name": context.settings().site_name, "zone": context.settings().time_zone},
     }
 

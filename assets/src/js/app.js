@@ -7,6 +7,13 @@ export const typing = (target) =>
   target instanceof HTMLElement &&
   (target.isContentEditable || target.matches('textarea, select, input:not([type=radio], [type=checkbox], [type=range], [type=button])'));
 
+/** The single keys of whoever is signed in, by act. @type {Record<string, string>} */
+const keymap = JSON.parse(document.body.dataset.keymap || '{}');
+const acts = new Map(Object.entries(keymap).map(([act, key]) => [key, act]));
+
+/** @param {string} key @returns {string} the act this key stands for, '' for none */
+export const actOf = (key) => acts.get(key) ?? '';
+
 for (const button of document.querySelectorAll('[data-open]'))
   button.addEventListener('click', () => /** @type {HTMLDialogElement} */ (document.getElementById(button.dataset.open)).showModal());
 
@@ -27,14 +34,17 @@ for (const form of document.querySelectorAll('form[action$="/sign-out"]'))
 document.addEventListener('keydown', (event) => {
   if (event.metaKey || event.ctrlKey || event.altKey || typing(event.target) || document.querySelector('dialog[open]')) return;
   const letters = document.body.dataset.keys !== 'off';
-  if (event.key === '?' && letters) document.getElementById('keys')?.showModal();
-  if (event.key === '/' && letters) {
+  const act = letters ? actOf(event.key) : '';
+  if (act === 'help') { event.preventDefault(); document.getElementById('keys')?.showModal(); }
+  if (act === 'search') {
     const search = document.getElementById('q');
     if (search) { event.preventDefault(); search.focus(); }
   }
-  const target = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
   const free = document.activeElement === document.body || document.activeElement?.id === 'main';
-  if (target instanceof HTMLElement && (event.key === 'Enter' ? free : letters)) { event.preventDefault(); target.click(); }
+  const target = event.key === 'Enter' && free
+    ? document.querySelector('[data-key="Enter"]')
+    : act && document.querySelector(`[data-act="${act}"]`);
+  if (target instanceof HTMLElement) { event.preventDefault(); target.click(); }
 });
 
 const summary = document.querySelector('.error-summary[tabindex]');

@@ -29,8 +29,9 @@ const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeA
 export function createPlayer(root) {
   const audio = /** @type {HTMLAudioElement} */ (root.querySelector('audio'));
   const duration = Number(root.dataset.duration) || 1;
-  const silences = JSON.parse(root.dataset.silences || '[]');
-  const overlaps = JSON.parse(root.dataset.overlaps || '[]');
+  // from the transcript; without one, from the sound as the worker heard it
+  let silences = JSON.parse(root.dataset.silences || '[]');
+  let overlaps = JSON.parse(root.dataset.overlaps || '[]');
   const play = root.querySelector('[data-play]');
   const shownClock = root.querySelector('[data-clock]');
   const seekBar = /** @type {HTMLInputElement} */ (root.querySelector('[data-seek]'));
@@ -51,6 +52,10 @@ export function createPlayer(root) {
 
   fetch(root.dataset.peaks, { headers: { Accept: 'application/json' } })
     .then((answer) => answer.json())
+    .then((data) => {
+      if (root.dataset.bands === 'sound') { silences = data.silences ?? []; overlaps = data.overlaps ?? []; }
+      return data;
+    })
     .then((data) => lanes.forEach((lane, i) => draw(lane, data.channels?.[i] ? bytes(data.channels[i]) : new Uint8Array())))
     .catch(() => { if (skippedWords) skippedWords.textContent = 'The lanes could not be drawn; playing works.'; });
 

@@ -1,6 +1,6 @@
 // The evaluation workspace: keys, autosave, live score, evidence, submit sheet.
 // The server scores; this only asks, shows and never loses what was typed.
-import { typing } from './app.js';
+import { actOf, typing } from './app.js';
 import { clock, createPlayer } from './player.js';
 import { Vault } from './vault.js';
 
@@ -47,18 +47,34 @@ function writeAnswer(q, value) {
     input.checked = 'none' in input.dataset ? Array.isArray(value) && value.length === 0 : values.includes(input.value);
 }
 
-const fieldsOf = (q) => ({
+/** What concerns the whole form, by the name the server knows. @type {[string, HTMLInputElement][]} */
+const whole = $$('[data-whole]', form).map((input) => [input.dataset.whole, input]);
+
+/** @param {HTMLElement | null} q a question, null for the whole form @returns {Record<string, any>} */
+const fieldsOf = (q) => (q === null ? Object.fromEntries(whole.map(([name, input]) => [name, input.value || null])) : {
   answer: answerOf(q),
   comment: $('[data-comment]', q)?.value || null,
   root_cause: $('[data-cause]', q)?.value || null,
+  coaching: $('[data-star]', q)?.checked || null,
 });
+
+/** @param {HTMLElement | null} q @param {string} field @param {any} value */
+function writeField(q, field, value) {
+  if (q === null) { const found = whole.find(([name]) => name === field); if (found) found[1].value = value ?? ''; return; }
+  if (field === 'answer') writeAnswer(q, value);
+  else if (field === 'coaching') $('[data-star]', q).checked = Boolean(value);
+  else $(field === 'comment' ? '[data-comment]' : '[data-cause]', q).value = value ?? '';
+  showComment(q, false);
+}
+
+/** Every question with its ref, and the whole form as ''. @type {[string, HTMLElement | null][]} */
+const places = [...questions.map((q) => [q.dataset.ref, q]), ['', null]];
+const placeOf = (ref) => (ref === '' ? null : byRef.get(ref));
 const same = (a, b) => JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
 
 /** What the server is known to hold, by "ref field". @type {Map<string, any>} */
 const known = new Map();
-for (const q of questions) for (const [field, value] of Object.entries(fieldsOf(q))) known.set(`${q.dataset.ref} ${field}`, value);
-const note = $('[data-private-note]', form);
-let knownNote = note.value;
+for (const [ref, q] of places) for (const [field, value] of Object.entries(fieldsOf(q))) known.set(`${ref} ${field}`, value);
 
 /** Evidence by question, as shown. @type {Map<string, any>} */
 const pins = new Map();
@@ -69,21 +85,16 @@ let pinsToRemove = [];
 
 function changes() {
   const found = [];
-  for (const q of questions)
+  for (const [ref, q] of places)
     for (const [field, value] of Object.entries(fieldsOf(q))) {
-      const was = known.get(`${q.dataset.ref} ${field}`);
-      if (!same(was, value)) found.push({ question: q.dataset.ref, field, was, value });
+      const was = known.get(`${ref} ${field}`);
+      if (!same(was, value)) found.push({ question: ref, field, was, value });
     }
   return found;
 }
 
-function pending() {
-  const body = { changes: changes(), pins: { add: [...pinsToAdd], remove: [...pinsToRemove] } };
-  if (note.value !== knownNote) body.private_note = { was: knownNote, value: note.value };
-  return body;
-}
-
-const isEmpty = (body) => !body.changes.length && !body.pins.add.length && !body.pins.remove.length && !body.private_note;
+const pending = () => ({ changes: changes(), pins: { add: [...pinsToAdd], remove: [...pinsToRemove] } });
+const isEmpty = (body) => !body.changes.length && !body.pins.add.length && !body.pins.remove.length;
 
 let timer = 0;
 let sending = false;
@@ -158,7 +169,6 @@ function saved(body, told, seconds) {
   failures = 0;
   unsent -= seconds;
   for (const one of body.changes) known.set(`${one.question} ${one.field}`, one.value);
-  if (body.private_note) knownNote = body.private_note.value;
   pinsToAdd = pinsToAdd.filter((pin) => !body.pins.add.includes(pin));
   pinsToRemove = pinsToRemove.filter((id) => !body.pins.remove.includes(id));
   revision = told.revision;
@@ -177,15 +187,17 @@ function saved(body, told, seconds) {
 
 /** Show what another tab or person changed on questions that were not touched here. */
 function takeOver(told) {
-  for (const q of questions) {
-    const ref = q.dataset.ref;
-    const theirs = { answer: told.answers?.[ref] ?? null, comment: told.comments?.[ref] || null };
+  const starred = new Set(told.coaching ?? []);
+  for (const [ref, q] of places) {
+    const theirs = q === null
+      ? Object.fromEntries(Object.entries(told.whole ?? {}).map(([name, value]) => [name, value || null]))
+      : { answer: told.answers?.[ref] ?? null, comment: told.comments?.[ref] || null, root_cause: told.causes?.[ref] || null, coaching: starred.has(ref) || null };
     for (const [field, value] of Object.entries(theirs)) {
       const key = `${ref} ${field}`;
-      const mine = fieldsOf(q)[field];
+      const mine = fieldsOf(q)[field] ?? null;
       if (same(known.get(key), value) || !same(mine, known.get(key))) continue;
-      if (field === 'answer') writeAnswer(q, value);
-      else if (document.activeElement !== $('[data-comment]', q)) { $('[data-comment]', q).value = value ?? ''; showComment(q, !!value); }
+      if (q !== null && field === 'comment' && document.activeElement === $('[data-comment]', q)) continue;
+      writeField(q, field, value);
       known.set(key, value);
     }
   }
@@ -232,12 +244,8 @@ function conflict(told) {
   dialog.addEventListener('close', () => {
     told.conflicts.forEach((one, i) => {
       const theirs = $(`input[name=c${i}]:checked`, list)?.value === 'theirs';
-      if (one.field === 'private_note') { knownNote = one.theirs ?? ''; if (theirs) note.value = knownNote; return; }
       known.set(`${one.question} ${one.field}`, one.theirs);
-      const q = byRef.get(one.question);
-      if (!theirs || !q) return;
-      if (one.field === 'answer') writeAnswer(q, one.theirs);
-      else $(one.field === 'comment' ? '[data-comment]' : '[data-cause]', q).value = one.theirs ?? '';
+      if (theirs) writeField(placeOf(one.question) ?? null, one.field, one.theirs);
     });
     changed(0);
   }, { once: true });
@@ -311,8 +319,9 @@ function showNeed(q, sentences) {
 
 function showComment(q, open) {
   const box = $('[data-comment-box]', q);
-  box.hidden = !open && !$('[data-comment]', q).value;
-  $('[data-open-comment]', q).setAttribute('aria-pressed', String(!!$('[data-comment]', q).value));
+  const used = Boolean($('[data-comment]', q).value || $('[data-cause]', q)?.value || $('[data-star]', q)?.checked);
+  box.hidden = !open && !used;
+  $('[data-open-comment]', q).setAttribute('aria-pressed', String(used));
 }
 
 // ------------------------------------------------------------------ moving and keys
@@ -343,9 +352,18 @@ function move(step) {
   setCurrent(list[Math.min(Math.max(place + step, 0), list.length - 1)]);
 }
 
+/** A digit picks an answer; in a question for a number it begins the number. @param {KeyboardEvent} event */
+function digit(event) {
+  const field = current ? $('[data-text-answer]', current) : null;
+  if (!field || current.dataset.type !== 'number') { if (choose(event.key)) event.preventDefault(); return; }
+  field.focus();
+  field.select();
+}
+
+/** @param {string} key a digit as shown on the answer, or n for N/A */
 function choose(key) {
   if (!current) return false;
-  const label = $$('.answer', current).find((one) => $('kbd', one)?.textContent === key);
+  const label = $$('.answer', current).find((one) => (key === 'n' ? $('[data-na]', one) : $('kbd', one)?.textContent === key));
   const input = label ? $('input', label) : null;
   if (!input) return false;
   input.checked = input.type === 'checkbox' ? !input.checked : true;
@@ -364,21 +382,31 @@ function comment() {
   $('[data-comment]', current).focus();
 }
 
+function star() {
+  if (!current) return;
+  const box = $('[data-star]', current);
+  box.checked = !box.checked;
+  showComment(current, false);
+  box.dispatchEvent(new Event('change', { bubbles: true }));
+}
+
 document.addEventListener('keydown', (event) => {
   if ((event.metaKey || event.ctrlKey) && event.key === 'Enter') { event.preventDefault(); submitKey(); return; }
   if (event.key === 'Escape' && typing(event.target)) { event.target.blur(); return; }
+  if (event.key === 'Enter' && !event.altKey && !event.shiftKey && enter(event)) { event.preventDefault(); return; }
   if (event.metaKey || event.ctrlKey || event.altKey || typing(event.target) || $('dialog[open]')) return;
   if (event.key === ' ' && !event.target.closest('button, a, input')) { event.preventDefault(); player?.toggle(); return; }
   if (event.target.matches?.('input[type=range]')) return;
   const arrows = { ArrowLeft: () => player?.seek(player.now() - 5000), ArrowRight: () => player?.seek(player.now() + 5000), ArrowDown: () => move(1), ArrowUp: () => move(-1) };
   if (arrows[event.key] && !event.target.matches?.('input[type=radio]')) { event.preventDefault(); arrows[event.key](); return; }
   if (document.body.dataset.keys === 'off') return;
-  const letters = {
-    j: () => move(1), k: () => move(-1), c: comment, p: () => pin(), t: templates,
-    s: () => player?.nextSilence(), m: () => player?.nextMarker(), '[': () => player?.faster(-1), ']': () => player?.faster(1),
+  const acts = {
+    next: () => move(1), previous: () => move(-1), comment, template: templates, pin: () => pin(), star, na: () => choose('n'),
+    silence: () => player?.nextSilence(), marker: () => player?.nextMarker(), slower: () => player?.faster(-1), faster: () => player?.faster(1),
   };
-  if (letters[event.key]) { event.preventDefault(); letters[event.key](); }
-  else if (/^[0-9n]$/.test(event.key) && choose(event.key)) event.preventDefault();
+  const act = actOf(event.key);
+  if (act in acts) { event.preventDefault(); acts[act](); }
+  else if (/^[0-9]$/.test(event.key)) digit(event);
 });
 
 form.addEventListener('focusin', (event) => setCurrent(event.target.closest('.question'), false));
@@ -387,6 +415,7 @@ form.addEventListener('click', (event) => {
   if (q) setCurrent(q, false);
   if (event.target.closest('[data-open-comment]')) comment();
   if (event.target.closest('[data-pin]')) pin();
+  if (event.target.closest('[data-open-templates]')) templates();
   const remove = event.target.closest('[data-remove-pin]');
   if (remove) unpin(remove.dataset.removePin);
 });
@@ -398,6 +427,7 @@ form.addEventListener('change', (event) => {
     for (const other of $$('input[type=checkbox]:checked', q)) if (other !== input) other.checked = false;
   else if (q && input.matches('[data-answers] input[type=checkbox]') && input.checked)
     for (const other of $$('[data-na]:checked, [data-none]:checked', q)) other.checked = false;
+  if (q && input.matches('[data-star], [data-cause]')) showComment(q, true);
   if (q) q.dataset.error = '';
   changed(150);
 });
@@ -411,9 +441,65 @@ form.addEventListener('input', (event) => {
   return undefined;
 });
 
+/** Enter goes into the field of the question, and out of a line that was typed. @param {KeyboardEvent} event */
+function enter(event) {
+  const target = /** @type {HTMLElement} */ (event.target);
+  if ($('dialog[open]') || target.matches('textarea, button, a, select, summary')) return false;
+  if (target.matches('[data-narrow]')) { pick(target); return true; }
+  if (target.matches('[data-text-answer]')) { target.blur(); move(1); return true; }
+  const inForm = target.matches('[data-answers] input') || target === document.body || target.id === 'main' || target.matches('[data-form-scroll]');
+  const field = inForm && current ? $('[data-narrow], [data-text-answer]', current) : null;
+  field?.focus();
+  return Boolean(field) || target.matches('[data-answers] input');
+}
+
+// ------------------------------------------------------------------ long lists of options
+
+const offered = (input) => $$('[data-long-list] .answer', input.closest('[data-answers]'));
+
+/** Show the options that hold every typed word; the first is the one that Enter takes. */
 function narrow(input) {
-  for (const label of $$('.answer', input.closest('[data-answers]')))
-    label.hidden = !label.textContent.toLowerCase().includes(input.value.toLowerCase());
+  const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+  for (const label of offered(input)) label.hidden = !words.every((word) => label.textContent.toLowerCase().includes(word));
+  mark(input, 0);
+}
+
+/** @param {HTMLInputElement} input @param {number} place among the shown ones */
+function mark(input, place) {
+  const list = offered(input).filter((label) => !label.hidden);
+  const at = Math.min(Math.max(place, 0), list.length - 1);
+  for (const label of offered(input)) delete label.dataset.marked;
+  if (list[at]) { list[at].dataset.marked = ''; list[at].scrollIntoView({ block: 'nearest' }); }
+  const total = offered(input).length;
+  $('[data-narrow-words]', input.closest('[data-answers]')).textContent = list.length
+    ? `${input.value ? `${list.length} of ${total}. ` : ''}Enter takes “${$('span', list[at]).textContent}”.`
+    : 'No option holds these words.';
+}
+
+function step(input, by) {
+  const list = offered(input).filter((label) => !label.hidden);
+  mark(input, list.findIndex((label) => 'marked' in label.dataset) + by);
+}
+
+function pick(input) {
+  const label = offered(input).find((one) => 'marked' in one.dataset && !one.hidden);
+  if (!label) return;
+  const box = $('input', label);
+  box.checked = box.type === 'checkbox' ? !box.checked : true;
+  input.value = '';
+  narrow(input);
+  lastAnswered = current;
+  box.dispatchEvent(new Event('change', { bubbles: true }));
+  if (current.dataset.type === 'single') { input.blur(); move(1); }
+}
+
+for (const input of $$('[data-narrow]')) {
+  input.addEventListener('focus', () => narrow(input));
+  input.addEventListener('keydown', (event) => {
+    if (event.key !== 'ArrowDown' && event.key !== 'ArrowUp') return;
+    event.preventDefault();
+    step(input, event.key === 'ArrowDown' ? 1 : -1);
+  });
 }
 
 function templates() {
@@ -620,19 +706,16 @@ async function restore() {
   if (!kept) return;
   let count = 0;
   for (const one of kept.changes ?? []) {
-    const q = byRef.get(one.question);
-    if (!q || same(known.get(`${one.question} ${one.field}`), one.value)) continue;
-    if (one.field === 'answer') writeAnswer(q, one.value);
-    else $(one.field === 'comment' ? '[data-comment]' : '[data-cause]', q).value = one.value ?? '';
+    const q = placeOf(one.question);
+    if (q === undefined || same(known.get(`${one.question} ${one.field}`), one.value)) continue;
+    writeField(q, one.field, one.value);
     // what was seen then: if somebody changed it since, the server asks
     known.set(`${one.question} ${one.field}`, one.was);
-    showComment(q, false);
     count += 1;
   }
   for (const one of kept.pins?.add ?? []) if (!pins.has(one.client_id)) { pins.set(one.client_id, one); pinsToAdd.push(one); count += 1; }
   pinsToRemove.push(...(kept.pins?.remove ?? []));
   for (const id of pinsToRemove) pins.delete(id);
-  if (kept.private_note && note.value !== kept.private_note.value) { note.value = kept.private_note.value; knownNote = kept.private_note.was; count += 1; }
   if (!count) { vault.keep(null); return; }
   const at = new Date(kept.at).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
   $('[data-notice-words]').textContent = `${count === 1 ? 'One change' : `${count} changes`} from ${at} that had not reached the server ${count === 1 ? 'was' : 'were'} restored.`;
