@@ -97,8 +97,8 @@ def test_single_letters_do_nothing_while_somebody_types(page_as: SignedIn) -> No
     page = page_as("evaluator")
     page.locator(".next-up button").click()
     ready(page)
-    page.locator("[data-private-note]").fill("")
+    page.locator("#private_note").fill("")
     before = page.locator(".question input:checked").count()
-    page.locator("[data-private-note]").press_sequentially("1 n c p j 2")
-    expect(page.locator("[data-private-note]")).to_have_value("1 n c p j 2")
+    page.locator("#private_note").press_sequentially("1 n c p j 2")
+    expect(page.locator("#private_note")).to_have_value("1 n c p j 2")
     assert page.locator(".question input:checked").count() == before
