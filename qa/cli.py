@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "user": ("qa.accounts.commands", "group", "Add people and hand out sign-in links."),
     "scorecards": ("qa.scorecards.commands", "group", "Score, lint, test and compare scorecards."),
     "evaluations": ("qa.evaluations.commands", "group", "Recompute stored scores and compare."),
+    "stats": ("qa.stats.commands", "stats", "Compute one statistic from JSON to JSON, to check the product."),
     "jobs": ("qa.jobs_commands", "group", "List, retry and discard background jobs."),
     "doctor": ("qa.doctor_commands", "doctor", "Look at this machine and its configuration; change nothing."),
 }

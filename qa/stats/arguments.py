@@ -1,0 +1,58 @@
+"""The kinds of argument that statistics take, and the refusal of one that cannot be used.
+
+The signatures of the functions are written with these kinds, so that one place says what may come in: the
+command line checks its input against them and prints them as JSON Schemas.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+LARGEST = 1e15
+"""Beyond this a double no longer counts by ones."""
+
+
+class RefusedArgument(ValueError):
+    """An argument that has the right kind and still cannot be used, beside the others."""
+
+    def __init__(self, argument: str, problem: str) -> None:
+        super().__init__(f'"{argument}" {problem}')
+        self.argument = argument
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Number = Annotated[float, Field(allow_inf_nan=False, ge=-LARGEST, le=LARGEST)]
+NotNegative = Annotated[float, Field(allow_inf_nan=False, ge=0, le=LARGEST)]
+Positive = Annotated[float, Field(allow_inf_nan=False, gt=0, le=LARGEST)]
+Share = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1)]
+OpenShare = Annotated[float, Field(allow_inf_nan=False, gt=0, lt=1)]
+Chance = Annotated[float, Field(allow_inf_nan=False, gt=0, le=1)]
+Count = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=int(LARGEST))]
+FromOne = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=int(LARGEST))]
+Confidence = Annotated[float, Field(allow_inf_nan=False, ge=0.01, lt=1, description="0.95 is 95 %")]
+Bounds = Annotated[list[Number], Field(min_length=2, max_length=2)]
+
+
+def same_length(first: str, one: list[Any], second: str, other: list[Any]) -> None:
+    """Refuse two lists that should have one value for each other.
+
+    :raises RefusedArgument: naming the second.
+    """
+    if len(one) != len(other):
+        raise RefusedArgument(
+            second, f'must have as many values as "{first}" ({len(one)}), not {len(other)}.'
+        )
+
+
+def at_most(name: str, value: float, limit_name: str, limit: float) -> None:
+    """Refuse a part that is greater than its whole.
+
+    :raises RefusedArgument: naming the part.
+    """
+    if value > limit:
+        raise RefusedArgument(name, f'must be at most "{limit_name}" ({limit:g}), not {value:g}.')

@@ -1,0 +1,39 @@
+"""Every function that ``qa stats`` calls, by its published name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from qa.stats import charts, effect, sampling, shrinkage, small_samples, verdicts
+
+FUNCTIONS: Mapping[str, Callable[..., Mapping[str, Any]]] = {
+    function.__name__: function
+    for function in (
+        small_samples.wilson,
+        small_samples.diff_proportions,
+        small_samples.mean_t,
+        small_samples.mean_pooled,
+        small_samples.fpc,
+        small_samples.n_to_detect,
+        small_samples.detectable_change,
+        small_samples.n_for_icc,
+        verdicts.verdict,
+        verdicts.still_needed,
+        shrinkage.james_stein,
+        shrinkage.random_effects,
+        shrinkage.variance_components,
+        shrinkage.empirical_bayes,
+        shrinkage.expected_rank,
+        shrinkage.rank_range,
+        charts.funnel,
+        charts.xmr,
+        charts.ewma,
+        charts.p_chart,
+        charts.laney_p,
+        effect.did,
+        effect.expected_rtm,
+        sampling.uniform,
+        sampling.select_random,
+    )
+}
