@@ -89,7 +89,7 @@ def _note(session: Session, source: str, parts: Sequence[AgentPart], *, now: dat
             extension=part.extension or "",
             state=WAITING,
         )
-        for part in parts
+        for part in sorted(parts, key=account_of)
     ]
     matched = {id(row): (user_id, rule) for row, user_id, rule in _by_rule(session, fresh)}
     values = []

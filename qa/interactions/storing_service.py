@@ -201,6 +201,7 @@ def _create(
     if not lines:
         return {}
     fixed = {"source": source, "imported_at": now}
+    lines = sorted(lines, key=lambda one: one.line.external_id)  # two writers in one order never deadlock
     values = [
         {**fixed, "external_id": parsed.line.external_id, **_columns(parsed, accounts, teams)}
         for parsed in lines
