@@ -8,12 +8,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, get_args
 
 from qa.plugins.api import AgentRef, BadRecord, Channel, Page, Record
+from qa.plugins.masking import Mask
 from qa.plugins.store import Cursor, Prepared, Rejected
 
 PAGE_RECORDS = 500
@@ -22,8 +23,6 @@ CURSOR_BYTES = 8_192
 ID_LENGTH = 200
 CHANNELS: tuple[str, ...] = get_args(Channel)
 ERROR_LENGTH = 500
-SHORTEST_SECRET = 4
-MASKED = "•••"
 NOT_CONTENT = frozenset({"updated_at", "raw_ref"})
 """Fields that may change while the conversation stays the same: a system update is no change."""
 
@@ -41,34 +40,6 @@ class Drifted(ContractBroken):
 
     def __init__(self, bad: int, total: int, example: str) -> None:
         super().__init__(6, f"{bad} of {total} records are bad. The first: {example}")
-
-
-class Mask:
-    """Takes secrets out of text; values shorter than four characters are not looked for."""
-
-    def __init__(self, secrets: Sequence[str] = ()) -> None:
-        self._secrets = sorted({one for one in secrets if len(one) >= SHORTEST_SECRET}, key=len, reverse=True)
-
-    def text(self, words: str) -> str:
-        """Return the text with each secret replaced."""
-        for secret in self._secrets:
-            if secret in words:
-                words = words.replace(secret, MASKED)
-        return words
-
-    def value(self, value: Any) -> Any:
-        """Return plain values with each secret replaced in every text."""
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, dict):
-            return {self.text(str(key)): self.value(one) for key, one in value.items()}
-        if isinstance(value, list):
-            return [self.value(one) for one in value]
-        return value
-
-    def finds(self, words: str) -> bool:
-        """Tell whether a secret stands in the text."""
-        return any(secret in words for secret in self._secrets)
 
 
 def plain(value: Any) -> Any:

@@ -64,12 +64,16 @@ class Budget:
         self._rate, self._now = rate, now
         self._let: deque[float] = deque(maxlen=rate.count)
 
-    def wait_seconds(self) -> float:
-        """Book the next request and return how long to wait before sending it."""
+    def take(self, longest: float = math.inf) -> float:
+        """Book the next request and return how many seconds to wait before sending it.
+
+        Nothing is booked when that is more than ``longest``.
+        """
         now = self._now()
         is_full = len(self._let) == self._rate.count
         at = max(now, self._let[0] + self._rate.seconds) if is_full else now
-        self._let.append(at)
+        if at - now <= longest:
+            self._let.append(at)
         return at - now
 
 

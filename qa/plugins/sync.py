@@ -17,12 +17,12 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from qa.plugins.api import Page, StuckCursor, Window
+from qa.plugins.masking import Mask
 from qa.plugins.page_rules import (
     PAGE_BYTES,
     PAGE_RECORDS,
     ContractBroken,
     Drifted,
-    Mask,
     Sorted,
     checked_cursor,
     checked_page,

@@ -31,7 +31,7 @@ def test_a_budget_lets_the_whole_quota_through_and_never_more() -> None:
     budget = Budget(Rate(10, 60), lambda: now[0])
     sent = []
     for _ in range(95):
-        now[0] += budget.wait_seconds()
+        now[0] += budget.take()
         sent.append(now[0])
     for first in sent:
         assert sum(first <= one < first + 60 for one in sent) <= 10
@@ -40,7 +40,7 @@ def test_a_budget_lets_the_whole_quota_through_and_never_more() -> None:
 
 def test_waiting_requests_are_booked_one_behind_the_other() -> None:
     budget = Budget(Rate(2, 10), lambda: 0.0)
-    assert [budget.wait_seconds() for _ in range(5)] == [0, 0, 10, 10, 20]
+    assert [budget.take() for _ in range(5)] == [0, 0, 10, 10, 20]
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,8 @@ def test_too_much_is_a_status_or_a_declared_word_in_a_refusal() -> None:
     assert says_too_much(quota, 403, '[{"errorCode":"REQUEST_LIMIT_EXCEEDED"}]')
     assert not says_too_much(quota, 403, '[{"errorCode":"INSUFFICIENT_ACCESS"}]')
     assert not says_too_much(quota, 200, "REQUEST_LIMIT_EXCEEDED in a ticket's text")
+
+
+def test_a_wait_that_is_too_long_books_nothing() -> None:
+    budget = Budget(Rate(1, 600), lambda: 0.0)
+    assert [budget.take(60), budget.take(60), budget.take(60), budget.take()] == [0, 600, 600, 600]

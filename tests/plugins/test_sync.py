@@ -27,7 +27,8 @@ from qa.plugins.api import (
     VendorBug,
     Window,
 )
-from qa.plugins.page_rules import MASKED, ContractBroken, content_hash
+from qa.plugins.masking import MASKED
+from qa.plugins.page_rules import ContractBroken, content_hash
 from qa.plugins.store import LEASE_TTL, Lane, LeaseLost, Outcome, Progress, State, Stop
 from qa.plugins.testing.clock import START, VirtualClock
 from qa.plugins.testing.memory import Crash, MemoryStore
