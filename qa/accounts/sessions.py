@@ -12,7 +12,7 @@ import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import String, bindparam, cast, func, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -113,51 +113,56 @@ def actor_of(session: Session, token: str, now: datetime) -> Actor | None:
     return found.actor if found else None
 
 
-def find_signed_in(session: Session, token: str, *, now: datetime) -> SignedIn | None:
-    """Return who holds this token and when they were last seen, or None: two statements."""
-    rows = session.execute(
-        select(
-            SignInSession.id.label("session_id"),
-            SignInSession.last_seen_at,
-            User.id,
-            User.name,
-            User.team_id,
-            User.preferences,
-            UserRole.role,
-        )
-        .join(User, User.id == SignInSession.user_id)
-        .outerjoin(UserRole, UserRole.user_id == User.id)
-        .where(
-            SignInSession.token_hash == token_hash(token),
-            _is_live(now),
-            User.deactivated_at.is_(None),
-            User.can_sign_in,
-        )
-    ).all()
-    if not rows:
-        return None
-    first = rows[0]
-    actor = Actor(
-        id=first.id,
-        name=first.name,
-        roles=frozenset(row.role for row in rows if row.role is not None),
-        team_ids=frozenset() if first.team_id is None else frozenset({first.team_id}),
-        teams_below=teams_below(session, first.team_id),
-        session_id=first.session_id,
-        theme=first.preferences.get("theme", "system"),
-        single_keys=first.preferences.get("single_keys", True),
-        keys=tuple(keys_of(first.preferences.get("keys", {})).items()),
+_me = (
+    select(
+        SignInSession.id.label("session_id"),
+        SignInSession.last_seen_at,
+        User.id.label("user_id"),
+        User.name,
+        User.team_id,
+        User.preferences,
     )
-    return SignedIn(actor, first.last_seen_at)
+    .join(User, User.id == SignInSession.user_id)
+    .where(
+        SignInSession.token_hash == bindparam("token"),
+        SignInSession.ended_at.is_(None),
+        SignInSession.last_seen_at > bindparam("seen_after"),
+        SignInSession.started_at > bindparam("started_after"),
+        User.deactivated_at.is_(None),
+        User.can_sign_in,
+    )
+    .cte("me")
+)
+_below = select(_me.c.team_id.label("id")).where(_me.c.team_id.is_not(None)).cte("below", recursive=True)
+_below = _below.union(select(Team.id).join(_below, Team.parent_id == _below.c.id))  # ends on a ring too
+_ROLES = select(func.aggregate_strings(UserRole.role, ",")).where(UserRole.user_id == _me.c.user_id)
+_TEAMS = select(func.aggregate_strings(cast(_below.c.id, String), ","))
+_WHO = select(_me, _ROLES.scalar_subquery().label("roles"), _TEAMS.scalar_subquery().label("teams_below"))
+# built once: every request asks it, and putting it together costs more than running it
 
 
-def teams_below(session: Session, team_id: int | None) -> frozenset[int]:
-    """Return a team and every team nested below it."""
-    if team_id is None:
-        return frozenset()
-    below = select(Team.id).where(Team.id == team_id).cte("below", recursive=True)
-    below = below.union(select(Team.id).join(below, Team.parent_id == below.c.id))  # ends on a ring too
-    return frozenset(session.scalars(select(below.c.id)))
+def find_signed_in(session: Session, token: str, *, now: datetime) -> SignedIn | None:
+    """Return who holds this token and when they were last seen, or None: one statement."""
+    asked = {"token": token_hash(token), "seen_after": now - IDLE, "started_after": now - LONGEST}
+    row = session.execute(_WHO, asked).one_or_none()
+    if row is None:
+        return None
+    actor = Actor(
+        id=row.user_id,
+        name=row.name,
+        roles=frozenset(_listed(row.roles)),
+        team_ids=frozenset() if row.team_id is None else frozenset({row.team_id}),
+        teams_below=frozenset(map(int, _listed(row.teams_below))),
+        session_id=row.session_id,
+        theme=row.preferences.get("theme", "system"),
+        single_keys=row.preferences.get("single_keys", True),
+        keys=tuple(keys_of(row.preferences.get("keys", {})).items()),
+    )
+    return SignedIn(actor, row.last_seen_at)
+
+
+def _listed(joined: str | None) -> list[str]:
+    return joined.split(",") if joined else []
 
 
 def _is_live(now: datetime) -> Clause:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
@@ -92,7 +93,17 @@ def actor_for(session: Session, user: User, **over: Any) -> Actor:
     """The person as an actor, as a request would build it."""
     roles = frozenset(role.role for role in user.roles)
     teams = frozenset({user.team_id} if user.team_id else ())
-    below = sessions.teams_below(session, user.team_id)
+    below, found = set(teams), set(teams)
+    while found:
+        found = set(session.scalars(select(Team.id).where(Team.parent_id.in_(found)))) - below
+        below |= found
     return Actor(
-        **{"id": user.id, "name": user.name, "roles": roles, "team_ids": teams, "teams_below": below, **over}
+        **{
+            "id": user.id,
+            "name": user.name,
+            "roles": roles,
+            "team_ids": teams,
+            "teams_below": frozenset(below),
+            **over,
+        }
     )
