@@ -20,7 +20,19 @@ from qa.evaluations import views as evaluations
 from qa.insights import views as insights
 from qa.interactions import views as interactions
 from qa.scorecards import views as scorecards
-from qa.web import addresses, assets, context, display, errors, forms, gate, headers, health, navigation
+from qa.web import (
+    addresses,
+    assets,
+    context,
+    display,
+    errors,
+    forms,
+    gate,
+    headers,
+    health,
+    navigation,
+    timing,
+)
 
 MAX_FORM_BYTES = 1_000_000
 BLUEPRINTS = (
@@ -46,6 +58,8 @@ def create_app(settings: Settings) -> Flask:
     addresses.install(app)
     _configure(app, settings, keys)
     Babel(app, locale_selector=lambda: "en", timezone_selector=lambda: settings.time_zone)
+    if settings.server_timing:
+        timing.install(app, database.engine)
     gate.Gate(
         find_actor=lambda: _find_actor(database),
         may_somewhere=lambda actor, name: policy.may_somewhere(actor, Permission(name)),
@@ -57,8 +71,6 @@ def create_app(settings: Settings) -> Flask:
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     _templates(app, settings)
-    if settings.server_timing:
-        gate.server_timing(app, database)
     return app
 
 

@@ -87,6 +87,7 @@ ASKS = (
     "_one(",
     "_seen(",
     "_locked_draft(",
+    "_start(",
     "take_viewer(",
 )
 BEFORE_ANYBODY_IS_SIGNED_IN = {

@@ -8,6 +8,7 @@ from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
 from qa.accounts.models import OnceKey
+from qa.core.db import insert_unless_there
 from qa.core.errors import Invalid
 
 KEPT = timedelta(hours=48)
@@ -19,11 +20,11 @@ def take_once(session: Session, user_id: int, key: str, body: str, *, now: datet
     An empty text means the first post is kept but its answer is not known. Raises ``Invalid``
     when the same key comes with another body.
     """
-    earlier = session.get(OnceKey, (user_id, key))
-    if earlier is None:
-        session.add(OnceKey(user_id=user_id, key=key, body_hash=body, taken_at=now))
-        session.flush()
+    take = insert_unless_there(session, OnceKey, on=["user_id", "key"]).returning(OnceKey.key)
+    values = {"user_id": user_id, "key": key, "body_hash": body, "taken_at": now}
+    if session.scalar(take, values) is not None:
         return None
+    earlier = session.get_one(OnceKey, (user_id, key))
     if earlier.body_hash != body:
         raise Invalid("This form was sent before with other content. Load the page again to send a new one.")
     return earlier.location or ""

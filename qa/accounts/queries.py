@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from sqlalchemy import Select, func, or_, select, tuple_
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from qa.accounts.models import Membership, SignInLink, SignInSession, Team, User, UserRole, own_scope
 from qa.accounts.permissions import Permission
@@ -53,8 +53,8 @@ class PeoplePage:
 def list_people(
     session: Session, actor: Actor, wanted: PeopleFilter, *, now: datetime, after: str | None = None
 ) -> PeoplePage:
-    """Return people by name, fifty a page: four statements, however many people there are."""
-    found = _people(actor, wanted, now).options(selectinload(User.roles), selectinload(User.team))
+    """Return people by name, fifty a page: three statements, however many people there are."""
+    found = _people(actor, wanted, now).options(selectinload(User.roles), joinedload(User.team))
     if after:
         found = found.where(tuple_(User.name_key, User.id) > _key_of(after))
     people = list(session.scalars(found.order_by(User.name_key, User.id).limit(PAGE + 1)))

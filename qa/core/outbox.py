@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, delete, exists, select, text, update
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, delete, exists, insert, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from qa.core import clock, jobs
@@ -74,13 +74,14 @@ class OutboxDelivery(Base):
         return self.delivered_at is not None or self.dead_at is not None
 
 
-def emit(session: Session, event: Event, *, now: datetime) -> None:
-    """Tell an event in the caller's transaction, with a job that delivers it.
+def emit(session: Session, *events: Event, now: datetime) -> None:
+    """Tell events in the caller's transaction, in this order, with a job that delivers them.
 
-    A job for each event, not one for all: a shared one could run and end before the later of two
-    transactions commits. The run that comes first does the work of those that wait.
+    A job for each transaction, not one for all: a shared one could run and end before the later of
+    two commits. The run that comes first does the work of those that wait.
     """
-    session.add(OutboxEvent(name=type(event).__name__, payload=asdict(event), emitted_at=now))
+    rows = [{"name": type(one).__name__, "payload": asdict(one), "emitted_at": now} for one in events]
+    session.execute(insert(OutboxEvent), rows)
     jobs.enqueue(session, JOB_KIND, {}, now=now, alone_key=JOB_KIND)
 
 

@@ -21,6 +21,7 @@ from qa.accounts.policy import require
 from qa.core import audit, outbox
 from qa.core.actor import Actor
 from qa.core.errors import Conflict, Forbidden, Invalid
+from qa.core.outbox import Event
 from qa.core.text import checked
 from qa.evaluations import queries
 from qa.evaluations.events import EvaluationReleased, EvaluationSubmitted
@@ -57,7 +58,16 @@ def start_evaluation(session: Session, actor: Actor, assignment_id: int, *, now:
     The draft stays on the version that is active now. Raises ``Conflict`` when the assignment is
     closed or the scorecard has no active version, ``Forbidden`` where the actor is the agent.
     """
-    assignment = queries.get_assignment(session, actor, assignment_id)
+    return _start(session, actor, queries.get_assignment(session, actor, assignment_id), now)
+
+
+def start_next(session: Session, actor: Actor, *, now: datetime) -> Evaluation | None:
+    """Open the draft of what is due first in one's own queue, None when it is empty; raises as above."""
+    following = queries.find_next(session, actor)
+    return None if following is None else _start(session, actor, following, now)
+
+
+def _start(session: Session, actor: Actor, assignment: Assignment, now: datetime) -> Evaluation:
     require(actor, P.EVALUATION_CREATE, assignment.scope)
     if assignment.agent_id == actor.id:
         raise Forbidden("Nobody evaluates a conversation in which they were the agent.")
@@ -308,14 +318,13 @@ def submit_evaluation(session: Session, actor: Actor, evaluation_id: int, *, now
     evaluation.number = 1
     evaluation.submitted_at = now
     evaluation.state = "submitted"
+    _plan_release(ready, evaluation, now)
     if evaluation.assignment_id is not None:
         _close_assignment(session, evaluation.assignment_id, now)
-    _plan_release(ready, evaluation, now)
-    session.flush()
-    submitted = EvaluationSubmitted(evaluation.id, evaluation.interaction_id, evaluation.agent_id)
-    outbox.emit(session, submitted, now=now)
+    told: list[Event] = [EvaluationSubmitted(evaluation.id, evaluation.interaction_id, evaluation.agent_id)]
     if evaluation.released_at is not None:
-        outbox.emit(session, EvaluationReleased(evaluation.id, evaluation.agent_id), now=now)
+        told.append(EvaluationReleased(evaluation.id, evaluation.agent_id))
+    outbox.emit(session, *told, now=now)
     after = {"score": evaluation.score, "outcome": evaluation.outcome}
     audit.record(session, actor, "evaluation:submit", "evaluation", evaluation.id, after=after, now=now)
     return evaluation

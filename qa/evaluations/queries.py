@@ -77,6 +77,13 @@ def count_queue(session: Session, actor: Actor, *, week: datetime, month: dateti
     return QueueCounts(states[0], states[1], [(str(r), n) for r, n in skipped], states[2], minutes[::-1])
 
 
+def count_open(session: Session, actor: Actor) -> int:
+    """Return how many assignments are open in one's own queue."""
+    require(actor, P.ASSIGNMENT_LIST, by(actor.id))
+    mine = (Assignment.evaluator_id == actor.id, Assignment.state.in_(OPEN))
+    return session.scalar(select(func.count()).select_from(Assignment).where(*mine)) or 0
+
+
 def find_next(session: Session, actor: Actor, *, but: int | None = None) -> Assignment | None:
     """Return what is due first in one's own queue, or None when it is empty."""
     require(actor, P.ASSIGNMENT_LIST, by(actor.id))
@@ -144,8 +151,16 @@ def get_own_draft(session: Session, actor: Actor, evaluation_id: int) -> Evaluat
 
 
 def get_for_reading(session: Session, actor: Actor, evaluation_id: int) -> Evaluation:
-    """Return one submitted evaluation with everything its page shows."""
-    found = session.scalar(
+    """Return one submitted evaluation with everything its page shows, or raise ``NotFound``."""
+    found = find_for_reading(session, actor, evaluation_id)
+    if found is None:
+        raise NotFound(GONE)
+    return found
+
+
+def find_for_reading(session: Session, actor: Actor, evaluation_id: int) -> Evaluation | None:
+    """Return one submitted evaluation with everything its page shows, None when it is a draft or hidden."""
+    return session.scalar(
         _seen(actor, evaluation_id)
         .where(Evaluation.submitted_at.is_not(None))
         .options(
@@ -160,9 +175,6 @@ def get_for_reading(session: Session, actor: Actor, evaluation_id: int) -> Evalu
             selectinload(Evaluation.revisions).joinedload(Revision.author),
         )
     )
-    if found is None:
-        raise NotFound(GONE)
-    return found
 
 
 @dataclass(frozen=True, slots=True)

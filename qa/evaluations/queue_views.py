@@ -58,10 +58,8 @@ def queue() -> ResponseReturnValue:
 def next_() -> ResponseReturnValue:
     """Open what is due first."""
     with transaction() as opened:
-        following = queries.find_next(opened, current_actor())
-        if following is not None:
-            draft = draft_service.start_evaluation(opened, current_actor(), following.id, now=clock.now())
-    if following is None:
+        draft = draft_service.start_next(opened, current_actor(), now=clock.now())
+    if draft is None:
         flash("Your queue is empty.", "success")
         return redirect(url_for(".queue"), 303)
     return redirect(url_for(".work", evaluation_id=draft.id), 303)

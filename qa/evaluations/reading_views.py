@@ -56,10 +56,10 @@ def show(evaluation_id: int) -> ResponseReturnValue:
 def _show(evaluation_id: int, form: AcknowledgeForm) -> ResponseReturnValue:
     actor = current_actor()
     with reading() as opened:
-        draft = queries.get_evaluation(opened, actor, evaluation_id)
-        if draft.submitted_at is None:
-            return redirect(url_for(".work", evaluation_id=evaluation_id), 303)
-        evaluation = queries.get_for_reading(opened, actor, evaluation_id)
+        evaluation = queries.find_for_reading(opened, actor, evaluation_id)
+        if evaluation is None:
+            draft = queries.get_evaluation(opened, actor, evaluation_id)
+            return redirect(url_for(".work", evaluation_id=draft.id), 303)
     return render_template("evaluations/show.html", form=form, **_facts(evaluation))
 
 

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from qa.accounts.permissions import Permission as P
-from qa.accounts.sessions import draft_key_for
+from qa.accounts.sessions import draft_key_for, find_draft_key
 from qa.core import clock
 from qa.core.errors import Conflict, Forbidden, Invalid
 from qa.core.text import faults_in
@@ -47,10 +47,12 @@ bp = Blueprint("evaluations", __name__, template_folder="templates")
 def work(evaluation_id: int) -> ResponseReturnValue:
     """Show the workspace."""
     actor = current_actor()
-    with transaction() as opened:
-        key = draft_key_for(opened, actor.id or 0)
     with reading() as opened:
         page = _page_facts(opened, evaluation_id)
+        key = find_draft_key(opened, actor.id or 0)
+    if key is None:
+        with transaction() as opened:
+            key = draft_key_for(opened, actor.id or 0)
     return render_template("evaluations/work.html", **page, draft_key=base64.b64encode(key).decode())
 
 
@@ -71,7 +73,7 @@ def _page_facts(opened: Session, evaluation_id: int) -> dict[str, Any]:
         "conversation": conversation_of(found),
         "interaction": found,
         "templates": queries.list_templates(opened, actor),
-        "queue": queries.list_queue(opened, actor),
+        "open_count": queries.count_open(opened, actor),
     }
 
 
@@ -273,14 +275,14 @@ def submit(evaluation_id: int) -> ResponseReturnValue:
             service.submit_evaluation(opened, actor, evaluation_id, now=now)
     except Invalid as error:
         return _sheet(evaluation_id, error), 422
-    with reading() as opened:
-        following = queries.find_next(opened, actor)
     flash("Submitted.", "success")
-    if following is None or request.form.get("then") == "queue":
+    if request.form.get("then") == "queue":
         return redirect(url_for(".queue"), 303)
     try:
         with transaction() as opened:
-            draft = service.start_evaluation(opened, actor, following.id, now=now)
+            draft = service.start_next(opened, actor, now=now)
     except (Conflict, Forbidden):
+        draft = None
+    if draft is None:
         return redirect(url_for(".queue"), 303)
     return redirect(url_for(".work", evaluation_id=draft.id), 303)

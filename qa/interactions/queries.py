@@ -8,7 +8,6 @@ from datetime import datetime
 from sqlalchemy import Select, or_, select, tuple_
 from sqlalchemy.orm import Session, joinedload, selectinload, undefer
 
-from qa.accounts.models import User
 from qa.accounts.permissions import Permission as P
 from qa.accounts.policy import visible
 from qa.core.actor import Actor
@@ -110,16 +109,26 @@ def get_interaction(session: Session, actor: Actor, interaction_id: int) -> Inte
 
 
 def get_conversation(session: Session, actor: Actor, interaction_id: int) -> Interaction:
-    """Return one conversation with turns, recordings and people: a fixed number of statements."""
+    """Return one conversation with agent, team, turns and recordings: three statements."""
+    found = session.scalar(_one(actor, interaction_id).options(*_TALK))
+    if found is None:
+        raise NotFound(GONE)
+    return found
+
+
+_TALK = (
+    joinedload(Interaction.agent),
+    joinedload(Interaction.team),
+    selectinload(Interaction.turns),
+    selectinload(Interaction.recordings),
+)
+
+
+def get_whole_conversation(session: Session, actor: Actor, interaction_id: int) -> Interaction:
+    """Return one conversation as its own page shows it, with all people and tags: five statements."""
+    everybody = selectinload(Interaction.participants).joinedload(Participant.user)
     found = session.scalar(
-        _one(actor, interaction_id).options(
-            joinedload(Interaction.agent).joinedload(User.team),
-            joinedload(Interaction.team),
-            selectinload(Interaction.participants).joinedload(Participant.user),
-            selectinload(Interaction.turns),
-            selectinload(Interaction.recordings),
-            selectinload(Interaction.tags),
-        )
+        _one(actor, interaction_id).options(*_TALK, everybody, selectinload(Interaction.tags))
     )
     if found is None:
         raise NotFound(GONE)

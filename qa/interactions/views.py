@@ -62,7 +62,7 @@ def _day(text: str, plus: int) -> datetime | None:
 def show(interaction_id: int) -> ResponseReturnValue:
     """Show one conversation."""
     with reading() as opened:
-        found = queries.get_conversation(opened, current_actor(), interaction_id)
+        found = queries.get_whole_conversation(opened, current_actor(), interaction_id)
     return render_template("interactions/show.html", interaction=found, conversation=conversation_of(found))
 
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, current_app, g, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import event
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import Forbidden
 
@@ -58,7 +56,6 @@ class Gate:
 
     def before(self) -> ResponseReturnValue | None:
         """Refuse, send to the sign-in page, or let the view run."""
-        g.started = time.perf_counter()
         g.request_id = secrets.token_hex(8)
         if request.endpoint is None or request.endpoint == "static":
             return None
@@ -158,23 +155,3 @@ STALE = "This page is too old to be saved. Go back, load it again and send it on
 def _body_hash(key: str) -> str:
     body = sorted((name, value) for name, value in request.form.items(multi=True) if name not in {CSRF, ONCE})
     return hashlib.sha256(repr((request.path, key, body)).encode()).hexdigest()
-
-
-def server_timing(app: Flask, database: Any) -> None:
-    """Add ``Server-Timing`` with seconds and the number of statements, for the bench."""
-
-    def before(*_: Any) -> None:
-        g.statements = g.get("statements", 0) + 1
-
-    event.listen(database.engine, "before_cursor_execute", lambda *_: before() if _in_request() else None)
-
-    def after(response: Any) -> Any:
-        spent = (time.perf_counter() - g.get("started", time.perf_counter())) * 1000
-        response.headers["Server-Timing"] = f'app;dur={spent:.2f}, db;desc="{g.get("statements", 0)}"'
-        return response
-
-    app.after_request(after)
-
-
-def _in_request() -> bool:
-    return bool(g)
