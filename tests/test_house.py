@@ -21,7 +21,7 @@ from qa.accounts.policy import POLICY
 from qa.cli import COMMANDS
 from qa.config import SETTINGS
 from qa.core.db import Base, Database
-from qa.web.access import PUBLIC, SIGNED_IN, claim_of
+from qa.web.access import MACHINE, PUBLIC, SIGNED_IN, claim_of
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted(path for path in (ROOT / "qa").rglob("*.py"))
@@ -65,7 +65,7 @@ def test_no_refusal_is_caught_inside_a_transaction(path: Path) -> None:
 
 
 def test_every_route_claims_a_permission_row(app: Flask) -> None:
-    known = {*map(str, Permission), PUBLIC, SIGNED_IN}
+    known = {*map(str, Permission), PUBLIC, SIGNED_IN, MACHINE}
     for endpoint, view in app.view_functions.items():
         if endpoint != "static":
             claim = claim_of(view)

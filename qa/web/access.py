@@ -12,6 +12,7 @@ Answer = TypeVar("Answer")
 CLAIM = "permission_claim"
 PUBLIC = "public"
 SIGNED_IN = "signed-in"
+MACHINE = "machine"
 
 
 def claims(*permissions: str) -> Callable[[Callable[Params, Answer]], Callable[Params, Answer]]:
@@ -31,6 +32,11 @@ def signed_in(view: Callable[Params, Answer]) -> Callable[Params, Answer]:
 def public(view: Callable[Params, Answer]) -> Callable[Params, Answer]:
     """Mark a view that needs nobody signed in."""
     return _marked(view, (PUBLIC,))
+
+
+def machine(view: Callable[Params, Answer]) -> Callable[Params, Answer]:
+    """Mark a view that machines post to: it checks a signature of its own, cookies play no part."""
+    return _marked(view, (MACHINE,))
 
 
 def claim_of(view: Callable[..., Any]) -> tuple[str, ...]:

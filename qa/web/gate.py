@@ -20,7 +20,7 @@ from werkzeug.exceptions import Forbidden
 from qa.core.actor import Actor
 from qa.core.errors import Invalid
 from qa.web import context
-from qa.web.access import PUBLIC, SIGNED_IN, claim_of
+from qa.web.access import MACHINE, PUBLIC, SIGNED_IN, claim_of
 from qa.web.forms import CSRF, CSRF_HEADER, ONCE, token_holds
 
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -62,6 +62,8 @@ class Gate:
         claim = claim_of(current_app.view_functions[request.endpoint])
         if not claim:
             raise Forbidden
+        if claim == (MACHINE,):
+            return None
         if claim != (PUBLIC,):
             g.actor = self._find_actor()
             if g.actor is None:

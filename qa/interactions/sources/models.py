@@ -178,14 +178,18 @@ class Delivery(Base):
 
 
 class Repull(Base):
-    """An object that webhooks spoke of; however often, it is pulled again once when due."""
+    """An object that webhooks spoke of; however often, it is pulled again once when due.
+
+    ``due_at`` is empty while nothing new was told since ``pulled_at``.
+    """
 
     __tablename__ = "repull"
 
     source_id: Mapped[int] = mapped_column(ForeignKey("source.id", ondelete="CASCADE"), primary_key=True)
     stream: Mapped[str] = mapped_column(String(80), primary_key=True)
     external_id: Mapped[str] = mapped_column(String(200), primary_key=True)
-    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    pulled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     tries: Mapped[int] = mapped_column(default=0)
 
     __table_args__ = (Index("ix_repull_due", "source_id", "due_at"),)
