@@ -23,8 +23,8 @@ from qa.core.actor import SYSTEM, Actor, by
 from qa.core.crypto import Keys
 from qa.core.db import insert_unless_there
 from qa.interactions.sources.models import REASON_MAX, Delivery, Repull
-from qa.interactions.sources.signatures import Received
 from qa.plugins.api import ExternalRef, RawRequest
+from qa.plugins.signatures import Received
 
 INBOX = "webhook"
 READ_JOB = "sources.read_inbox"

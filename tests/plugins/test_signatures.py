@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from qa.interactions.sources.signatures import Forged, Received, verified
 from qa.plugins.api import Hmac, SharedSecret
+from qa.plugins.signatures import Forged, Received, verified
 from tests.factories import NOW
 
 VECTORS = {
