@@ -30,6 +30,7 @@ form: {ref}
 title: Short call
 mode: weighted_questions
 pass: 80
+channels: {channels}
 release: {release}
 root_causes: [{{ref: hurry, text: Hurried}}]
 sections:
@@ -134,9 +135,11 @@ def make_interaction(session: Session, agent: User, **over: Any) -> Interaction:
     return row
 
 
-def make_scorecard(session: Session, release: str = "{rule: at_once}") -> ScorecardVersion:
+def make_scorecard(
+    session: Session, release: str = "{rule: at_once}", channels: str = "[]"
+) -> ScorecardVersion:
     """An active scorecard with five questions."""
-    text = FORM.format(ref=f"short-{next(_numbers)}", release=release)
+    text = FORM.format(ref=f"short-{next(_numbers)}", release=release, channels=channels)
     draft = scorecards.draft_version(session, SYSTEM, text=text, now=NOW)
     return scorecards.activate_version(session, SYSTEM, draft.id, now=NOW)
 

@@ -263,7 +263,7 @@ def list_members(session: Session, actor: Actor, team_id: int) -> list[User]:
 
 
 def list_with_role(session: Session, actor: Actor, role: str) -> list[User]:
-    """Return the active people with a role that this actor may know of, by name."""
+    """Return the active people with a role that this actor may know of, by name, with their teams."""
     return list(
         session.scalars(
             select(User)
@@ -272,6 +272,7 @@ def list_with_role(session: Session, actor: Actor, role: str) -> list[User]:
                 User.deactivated_at.is_(None),
                 User.id.in_(select(UserRole.user_id).where(UserRole.role == role)),
             )
+            .options(joinedload(User.team))
             .order_by(User.name_key, User.id)
         )
     )

@@ -303,7 +303,7 @@ def _conversation(centre: Centre, random: Random, number: int, agent_id: int, wi
         "turn_count": len(turns),
         "fields": {"plan": random.choice(("small", "middle", "large")), "topic": topic.ref},
         "is_demo": True,
-        "imported_at": centre.now,
+        "imported_at": min(centre.now, started + timedelta(milliseconds=end_ms, hours=1)),
         "csat": happy if random.random() < 0.4 else None,
         "csat_max": 5,
         "sla_met": random.random() < 0.86,
@@ -425,7 +425,7 @@ def _playable(database: Database, storage: Storage, keys: Keys, centre: Centre) 
                 sla_met=True,
                 fields={},
                 is_demo=True,
-                imported_at=centre.now,
+                imported_at=started + timedelta(hours=1),
             )
             session.add(row)
             session.flush()
@@ -468,6 +468,7 @@ def _fill_queue(database: Database, centre: Centre, calls: list[int]) -> None:
         for place, interaction_id in enumerate([*calls, *open_ones]):
             interaction = session.get_one(Interaction, interaction_id)
             version = centre.versions[FORM_OF[interaction.channel]]
+            is_random = interaction_id in calls or (interaction.csat or 5) > 2
             row = Assignment(
                 interaction_id=interaction_id,
                 agent_id=interaction.agent_id,
@@ -476,11 +477,12 @@ def _fill_queue(database: Database, centre: Centre, calls: list[int]) -> None:
                 due_at=today + timedelta(days=place // 3, minutes=place),
                 assigned_at=centre.now,
                 is_demo=True,
-                **judge.drawn(session, interaction, centre.now, random_draw=place not in {4, 7}),
+                **judge.drawn(session, version, interaction, centre.now, random_draw=is_random),
             )
             session.add(row)
             session.flush()
             judge.let_see(session, interaction_id, evaluator)
+        judge.set_aside(session, centre_facts(centre), centre.random)
 
 
 def is_empty(session: Session) -> bool:

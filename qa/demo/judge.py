@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from qa.accounts.models import User
 from qa.core.db import Database
 from qa.evaluations.assign_service import BECAUSE
 from qa.evaluations.draft_service import settle
+from qa.evaluations.draw_service import Frame, frame_ids, frame_of
 from qa.evaluations.life_service import snapshot
 from qa.evaluations.models import Answer, Assignment, Evaluation, Pin, Revision
 from qa.evaluations.result import answers_of, fields_of
@@ -34,6 +36,12 @@ COMMENTS_LOST = (
     "No word about it in the whole conversation.",
 )
 COMMENTS_WON = ("Clear and complete.", "Well solved, the customer knows where they stand.")
+WORTH_A_TALK = (
+    "Knows the answer, but says it before the customer has finished. Listen to the middle together.",
+    "The way the next step is named is worth showing to the whole team.",
+    "Third time that the date is missing. A sentence to keep at hand would help.",
+    "Stays calm under pressure; ask how.",
+)
 ACKNOWLEDGED = (
     "Thank you, I will name a date next time.",
     "Understood.",
@@ -42,6 +50,18 @@ ACKNOWLEDGED = (
     "I had the old process in mind.",
 )
 STATES = ("acknowledged",) * 9 + ("released",) * 5 + ("submitted",) * 2 + ("revised", "voided", "draft")
+
+
+SKIPS = 4
+DRAWN = (
+    "selection_method",
+    "inclusion_probability",
+    "frame_size",
+    "seed",
+    "frame_hash",
+    "frame",
+    "drawn_at",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +109,9 @@ def _one(session: Session, facts: Facts, interaction: Interaction, random: Rando
     at = min(
         interaction.started_at + timedelta(days=random.randint(1, 5), hours=random.randint(0, 6)), facts.now
     )
+    unhappy = interaction.csat is not None and interaction.csat <= 2
+    is_random = not (unhappy and random.random() < 0.6)
+    chosen, frame = _selection(session, version, interaction, at, random_draw=is_random)
     evaluation = Evaluation(
         interaction_id=interaction.id,
         agent_id=interaction.agent_id,
@@ -106,55 +129,61 @@ def _one(session: Session, facts: Facts, interaction: Interaction, random: Rando
         revision=1,
         number=0,
         private_note="",
-        **_selection(session, interaction, at, random_draw=random.random() < 0.85),
+        **chosen,
     )
     session.add(evaluation)
     session.flush()
     skill = facts.quality.get(interaction.agent_id or 0, 0.75) + facts.evaluators[evaluator]
     _answer(ready, evaluation, interaction, random, skill, whole=state != "draft")
     let_see(session, interaction.id, evaluator)
-    _assignment(session, evaluation, version, at, done=state != "draft")
+    _assignment(session, evaluation, version, at, frame, done=state != "draft")
     if state == "draft":
         return
     settle(ready, evaluation)
+    if any(row.coaching for row in evaluation.answers) and random.random() < 0.5:
+        evaluation.coaching_note = random.choice(WORTH_A_TALK)
     evaluation.number, evaluation.submitted_at, evaluation.state = 1, at, "submitted"
     interaction.evaluated_at = at
     _live_on(session, facts, ready, evaluation, random, state)
 
 
 def _selection(
-    session: Session, interaction: Interaction, at: datetime, *, random_draw: bool
-) -> dict[str, Any]:
+    session: Session, version: ScorecardVersion, interaction: Interaction, at: datetime, *, random_draw: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return how it was chosen as an evaluation keeps it, and what only its assignment keeps."""
     if not random_draw:
-        return {"selection_method": "targeted"}
-    frame = _frame(session, interaction)
-    return {
-        "selection_method": "random",
-        "inclusion_probability": str(Fraction(min(3, len(frame)), len(frame))),
-        "frame_size": len(frame),
-        "seed": f"{interaction.started_at:%Y-%m}",
-        "frame_hash": frame_hash(frame),
-        "drawn_at": at,
-    }
-
-
-def drawn(session: Session, interaction: Interaction, at: datetime, *, random_draw: bool) -> dict[str, Any]:
-    """Return how an assignment was chosen, with its frame when it was drawn."""
-    if not random_draw:
-        return {"selection_method": "targeted", "selection_note": "low CSAT"}
-    return _selection(session, interaction, at, random_draw=True)
-
-
-def _frame(session: Session, interaction: Interaction) -> list[int]:
+        return {"selection_method": "targeted"}, {"selection_note": "low CSAT"}
+    midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
     first = interaction.started_at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    months = (first.year * 12 + first.month) // 12, (first.year * 12 + first.month) % 12 + 1
-    following = first.replace(year=months[0], month=months[1])
-    wanted = (
-        Interaction.agent_id == interaction.agent_id,
-        Interaction.started_at >= first,
-        Interaction.started_at < following,
+    frame = Frame(first, midnight, tuple(form_of(version).form.channels))
+    drawn_at = midnight + timedelta(hours=5)
+    ids = frame_ids(session, interaction.agent_id or 0, frame, as_of=drawn_at)
+    count = min(3, len(ids))
+    facts = {
+        "selection_method": "random",
+        "inclusion_probability": str(Fraction(count, len(ids))),
+        "frame_size": len(ids),
+        "seed": _seed(ids, count, interaction),
+        "frame_hash": frame_hash(ids),
+        "drawn_at": drawn_at,
+    }
+    return facts, {"frame": frame.stored()}
+
+
+def _seed(ids: list[int], count: int, interaction: Interaction) -> str:
+    """Return the first of a row of seeds that draws this conversation: anybody can draw it again."""
+    seeds = (
+        f"{interaction.started_at:%Y-%m-%d}:{interaction.agent_id}:{number}" for number in itertools.count()
     )
-    return list(session.scalars(select(Interaction.id).where(*wanted)))
+    return next(seed for seed in seeds if interaction.id in draw(ids, count, seed=seed))
+
+
+def drawn(
+    session: Session, version: ScorecardVersion, interaction: Interaction, at: datetime, *, random_draw: bool
+) -> dict[str, Any]:
+    """Return how an assignment was chosen, with its frame when it was drawn."""
+    facts, more = _selection(session, version, interaction, at, random_draw=random_draw)
+    return facts | more
 
 
 def _answer(
@@ -187,6 +216,7 @@ def _answer(
             row.comment = random.choice(COMMENTS_LOST if lost else COMMENTS_WON)
             causes = [cause.ref for cause in ready.form.root_causes]
             row.root_cause = random.choice(causes) if lost and causes and random.random() < 0.5 else ""
+            row.coaching = random.random() < (0.12 if lost else 0.3)
         if chosen is not None and (chosen.needs_evidence or (lost and random.random() < 0.5)):
             evaluation.pins.append(_pin(question, interaction.turns, random, evaluation.saved_at))
         evaluation.answers.append(row)
@@ -240,7 +270,13 @@ def _pin(question: CompiledQuestion, turns: list[Turn], random: Random, at: date
 
 
 def _assignment(
-    session: Session, evaluation: Evaluation, version: ScorecardVersion, at: datetime, *, done: bool
+    session: Session,
+    evaluation: Evaluation,
+    version: ScorecardVersion,
+    at: datetime,
+    frame: dict[str, Any],
+    *,
+    done: bool,
 ) -> None:
     row = Assignment(
         interaction_id=evaluation.interaction_id,
@@ -258,6 +294,7 @@ def _assignment(
         frame_hash=evaluation.frame_hash,
         drawn_at=evaluation.drawn_at,
         is_demo=True,
+        **frame,
     )
     session.add(row)
     session.flush()
@@ -270,7 +307,8 @@ def _live_on(
     assert evaluation.submitted_at is not None
     at = evaluation.submitted_at
     if state == "submitted":
-        evaluation.release_at = facts.now + timedelta(days=2)
+        by_lead = ready.form.release.rule == "by_lead"
+        evaluation.release_at = None if by_lead else facts.now + timedelta(days=2)
         return
     evaluation.release_at = evaluation.released_at = min(at + timedelta(hours=3), facts.now)
     evaluation.state = "released"
@@ -335,3 +373,38 @@ def let_see(session: Session, interaction_id: int, evaluator_id: int) -> None:
     """Let an evaluator see a conversation."""
     if session.get(Viewer, (interaction_id, evaluator_id, BECAUSE)) is None:
         session.add(Viewer(interaction_id=interaction_id, user_id=evaluator_id, because=BECAUSE))
+
+
+def set_aside(session: Session, facts: Facts, random: Random) -> None:
+    """Let each evaluator have skipped a few drawn ones this month, as in any centre."""
+    session.flush()
+    done = session.scalars(
+        select(Assignment)
+        .where(Assignment.is_demo, Assignment.state == "done", Assignment.selection_method == "random")
+        .order_by(Assignment.ended_at.desc(), Assignment.id)
+        .limit(SKIPS * len(facts.evaluators))
+    ).all()
+    for former in done[::2]:
+        frame = frame_ids(
+            session, former.agent_id, frame_of(former.frame or {}), as_of=former.drawn_at or facts.now
+        )
+        taken = select(Assignment.interaction_id).where(Assignment.interaction_id.in_(frame))
+        free = sorted(set(frame) - set(session.scalars(taken)))
+        if not free:
+            continue
+        session.add(
+            Assignment(
+                interaction_id=free[0],
+                agent_id=former.agent_id,
+                scorecard_id=former.scorecard_id,
+                evaluator_id=former.evaluator_id,
+                state="skipped",
+                due_at=former.due_at,
+                assigned_at=former.assigned_at,
+                ended_at=former.ended_at,
+                skip_reason=random.choice(("no_sound", "no_sound", "too_short", "language", "duplicate")),
+                is_demo=True,
+                **{name: getattr(former, name) for name in DRAWN},
+            )
+        )
+        session.flush()

@@ -131,6 +131,25 @@ class AssignForm(Form):
     due = DateField("Due", [InputRequired("Choose a day.")])
 
 
+class DrawForm(Form):
+    """A random draw: whose conversations, of which days, how many, with which scorecard, for whom."""
+
+    agent = SelectField("Whose conversations", validate_choice=False)
+    scorecard_id = SelectField("Scorecard", coerce=int, validate_choice=False)
+    count = IntegerField("How many of each agent", [InputRequired("Type a number.")])
+    since = DateField("From", [InputRequired("Choose a day.")])
+    until = DateField("Up to and including", [InputRequired("Choose a day.")])
+    evaluator_id = SelectField("Evaluator", coerce=int, validate_choice=False)
+    due = DateField("Due", [InputRequired("Choose a day.")])
+
+    def agents(self, offered: Sequence[tuple[int, int | None]]) -> list[int]:
+        """Return whose conversations are meant, of the offered pairs of agent and team."""
+        kind, _, number = str(self.agent.data or "").rpartition(":")
+        if kind == "team":
+            return [agent for agent, team in offered if str(team) == number]
+        return [agent for agent, _ in offered if str(agent) == number]
+
+
 class AcknowledgeForm(Form):
     """The agent's word, if there is one."""
 

@@ -18,6 +18,7 @@ from qa.interactions.models import Interaction
 
 PAGE = 50
 OPEN = ("open", "started")
+COUNTED = ("standard", "self", "peer")
 GONE = "There is no such evaluation, or you may not see it."
 
 
@@ -203,7 +204,7 @@ def list_evaluations(
         select(Evaluation)
         .where(
             Evaluation.submitted_at.is_not(None),
-            Evaluation.type.in_(("standard", "self", "peer")),
+            Evaluation.type.in_(COUNTED),
             visible(actor, P.EVALUATION_READ, Evaluation.scope_columns()),
         )
         .join(Evaluation.agent)
@@ -255,13 +256,6 @@ def list_of_interaction(session: Session, actor: Actor, interaction_id: int) -> 
             .order_by(Evaluation.submitted_at)
         )
     )
-
-
-def count_to_acknowledge(session: Session, actor: Actor) -> int:
-    """Return how many of one's own released evaluations wait to be read."""
-    require(actor, P.SCORECARD_READ)
-    waiting = (Evaluation.agent_id == actor.id, Evaluation.state == "released")
-    return session.scalar(select(func.count()).select_from(Evaluation).where(*waiting)) or 0
 
 
 def list_evaluators(session: Session, actor: Actor) -> list[User]:

@@ -6,21 +6,16 @@ from datetime import datetime, time, timedelta
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from wtforms.fields import SelectChoice
 
 from qa.accounts.permissions import Permission as P
 from qa.core import clock
-from qa.core.errors import DomainError, Invalid
-from qa.evaluations import assign_service, draft_service, queries
-from qa.evaluations.forms import AssignForm, SkipForm
-from qa.evaluations.models import SKIP_REASONS
+from qa.core.errors import Invalid
+from qa.evaluations import draft_service, queries, skip_service
+from qa.evaluations.forms import SkipForm
+from qa.evaluations.models import SKIP_REASONS, Assignment
 from qa.evaluations.work_views import bp
-from qa.interactions.queries import get_interaction
-from qa.scorecards.queries import list_active
 from qa.web.access import claims
 from qa.web.context import current_actor, reading, site_zone, transaction
-
-DUE_DAYS = 3
 
 
 @bp.get("/queue")
@@ -84,7 +79,7 @@ def skip(assignment_id: int) -> ResponseReturnValue:
     if request.method == "POST" and form.validate():
         try:
             with transaction() as opened:
-                assign_service.skip(
+                following = skip_service.skip(
                     opened,
                     current_actor(),
                     assignment_id,
@@ -95,46 +90,16 @@ def skip(assignment_id: int) -> ResponseReturnValue:
         except Invalid as error:
             form.take(error)
         else:
-            flash("Skipped. The reason is counted, and your lead sees it.", "success")
+            flash(skipped_words(assignment, following), "success")
             return redirect(url_for(".queue"), 303)
     status = 422 if request.method == "POST" else 200
     return render_template("evaluations/skip.html", assignment=assignment, form=form), status
 
 
-@bp.route("/interactions/<int:interaction_id>/assign", methods=["GET", "POST"])
-@claims(P.ASSIGNMENT_CREATE)
-def assign(interaction_id: int) -> ResponseReturnValue:
-    """Give a conversation to an evaluator."""
-    actor, now = current_actor(), clock.now()
-    with reading() as opened:
-        found = get_interaction(opened, actor, interaction_id)
-        evaluators = queries.list_evaluators(opened, actor)
-        versions = list_active(opened, actor)
-    today = now.astimezone(site_zone()).date()
-    form = AssignForm(request.form, data={"due": today + timedelta(days=DUE_DAYS)})
-    form.agent_id.choices = [SelectChoice(str(p.user_id), p.user.name) for p in found.participants]
-    form.evaluator_id.choices = [SelectChoice(str(user.id), user.name) for user in evaluators]
-    form.scorecard_id.choices = [
-        SelectChoice(str(v.scorecard_id), f"{v.title}, version {v.number}") for v in versions
-    ]
-    if request.method == "POST" and form.validate():
-        due = datetime.combine(form.due.data or today, time(17), tzinfo=site_zone())
-        try:
-            with transaction() as opened:
-                assign_service.assign(
-                    opened,
-                    actor,
-                    interaction_id=interaction_id,
-                    agent_id=form.agent_id.data,
-                    scorecard_id=form.scorecard_id.data,
-                    evaluator_id=form.evaluator_id.data,
-                    due_at=due,
-                    now=now,
-                )
-        except DomainError as error:
-            form.take(error if isinstance(error, Invalid) else Invalid(error.message))
-        else:
-            flash("Assigned. As a person's pick it can train and coach; it counts in no average.", "success")
-            return redirect(url_for("interactions.show", interaction_id=interaction_id), 303)
-    status = 422 if request.method == "POST" else 200
-    return render_template("evaluations/assign.html", interaction=found, form=form), status
+def skipped_words(skipped: Assignment, following: Assignment | None) -> str:
+    """Return what a skip came to, for the person who skipped."""
+    if following is not None:
+        return "Replaced by the next one of the same draw. The reason is counted, and your lead sees it."
+    if skipped.selection_method == "random":
+        return "Skipped. Nothing is left of this draw to take its place. The reason is counted."
+    return "Skipped. The reason is counted, and your lead sees it."

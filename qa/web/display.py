@@ -102,4 +102,5 @@ def filters(settings: Settings) -> dict[str, Callable[..., Any]]:
         "moment": moment,
         "due": due,
         "exact": exact_shown(settings.decimals),
+        "frozen": frozenset,
     }

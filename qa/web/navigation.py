@@ -42,6 +42,7 @@ GROUPS: tuple[tuple[str, tuple[Link, ...]], ...] = (
                 "inbox",
                 _roles("agent evaluator coach lead calibrator manager ops privacy"),
             ),
+            Link("Assignments", "evaluations.assignments", "dice", _roles("lead manager")),
             Link(
                 "Evaluations",
                 "evaluations.index",

@@ -16,7 +16,7 @@ from qa.core.audit import AuditEntry
 from qa.core.db import Database
 from qa.core.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 from qa.core.outbox import OutboxEvent
-from qa.evaluations import assign_service, draft_service, life_service, queries
+from qa.evaluations import draft_service, life_service, queries, skip_service
 from qa.evaluations.commands import problem_of, submitted
 from qa.evaluations.merge import ANSWER, COMMENT, Change
 from qa.evaluations.models import Answer, Evaluation
@@ -222,34 +222,12 @@ def test_an_assignment_is_one_persons_and_skipping_it_is_counted(session: Sessio
     session.refresh(assignment, ["evaluation"])
     assert draft_service.start_evaluation(session, me, assignment.id, now=NOW).id == draft.id
     with pytest.raises(Invalid, match="few words"):
-        assign_service.skip(session, me, assignment.id, reason="other", note="", now=NOW)
-    assign_service.skip(session, me, assignment.id, reason="no_sound", note="", now=NOW)
+        skip_service.skip(session, me, assignment.id, reason="other", note="", now=NOW)
+    skip_service.skip(session, me, assignment.id, reason="no_sound", note="", now=NOW)
     session.flush()
     counts = queries.count_queue(session, me, week=NOW, month=NOW)
     assert (counts.open, counts.skipped) == (0, [("no_sound", 1)])
     assert session.scalar(select(func.count()).select_from(Evaluation)) == 0
-
-
-def test_a_random_draw_stores_frame_seed_and_probability_and_can_be_drawn_again(session: Session) -> None:
-    who = people(session)
-    version = make_scorecard(session)
-    for _ in range(9):
-        make_interaction(session, who["agent"])
-    window = {"since": NOW - timedelta(days=3), "until": NOW, "due_at": NOW, "now": NOW, "seed": "2026-03"}
-    drawn = assign_service.draw_random(
-        session,
-        who["actors"]["manager"],
-        agent_id=who["agent"].id,
-        scorecard_id=version.scorecard_id,
-        evaluator_id=who["evaluator"].id,
-        count=3,
-        **window,
-    )
-    assert {(one.inclusion_probability, one.frame_size, one.seed) for one in drawn} == {("1/3", 9, "2026-03")}
-    from qa.evaluations.selection import draw
-
-    frame = list(session.scalars(select(Evaluation.interaction_id))) or [one.interaction_id for one in drawn]
-    assert draw(frame, 3, seed="2026-03") == [one.interaction_id for one in drawn]
 
 
 def test_saving_different_questions_merges_and_the_same_one_asks(session: Session) -> None:

@@ -1,0 +1,126 @@
+"""What a lead and a QA manager read about work given to evaluators: who has what, and what was skipped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select, tuple_
+from sqlalchemy.orm import Session, contains_eager, joinedload
+
+from qa.accounts.models import User
+from qa.accounts.permissions import Permission as P
+from qa.accounts.policy import visible
+from qa.core.actor import Actor
+from qa.core.errors import NotFound
+from qa.evaluations.models import Assignment
+from qa.evaluations.queries import OPEN
+
+PAGE = 50
+STATES = {
+    "open": OPEN,
+    "done": ("done",),
+    "skipped": ("skipped",),
+    "withdrawn": ("withdrawn",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatorWork:
+    """One evaluator's work: open and overdue now, done and skipped since the month began."""
+
+    evaluator_id: int
+    name: str
+    open: int
+    overdue: int
+    done: int
+    skipped: int
+    reasons: tuple[tuple[str, int], ...]
+
+    @property
+    def left(self) -> int:
+        """How many left the queue this month, done or skipped."""
+        return self.done + self.skipped
+
+
+def list_work(session: Session, actor: Actor, *, month: datetime, now: datetime) -> list[EvaluatorWork]:
+    """Return each evaluator's work as far as this actor may see it, by name: two statements."""
+    seen = visible(actor, P.ASSIGNMENT_LIST, Assignment.scope_columns())
+    is_open, ended = Assignment.state.in_(OPEN), Assignment.ended_at >= month
+    counted = session.execute(
+        select(
+            User.id,
+            User.name,
+            func.count().filter(is_open),
+            func.count().filter(is_open, Assignment.due_at < now),
+            func.count().filter(Assignment.state == "done", ended),
+            func.count().filter(Assignment.state == "skipped", ended),
+        )
+        .join(User, User.id == Assignment.evaluator_id)
+        .where(seen, is_open | ended)
+        .group_by(User.id, User.name)
+        .order_by(User.name)
+    ).all()
+    number = func.count().label("number")
+    skipped = session.execute(
+        select(Assignment.evaluator_id, Assignment.skip_reason, number)
+        .where(seen, Assignment.state == "skipped", ended)
+        .group_by(Assignment.evaluator_id, Assignment.skip_reason)
+        .order_by(number.desc())
+    ).all()
+    reasons: dict[int, list[tuple[str, int]]] = {}
+    for evaluator_id, reason, many in skipped:
+        reasons.setdefault(evaluator_id, []).append((str(reason), many))
+    return [EvaluatorWork(*row, reasons=tuple(reasons.get(row[0], ()))) for row in counted]
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentFilter:
+    """What a list of assignments is narrowed by."""
+
+    state: str = "open"
+    evaluator_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentPage:
+    """One page of assignments, the newest first, and the key of the next one."""
+
+    assignments: list[Assignment]
+    next_key: str | None
+
+
+def list_assignments(
+    session: Session, actor: Actor, wanted: AssignmentFilter, *, after: str | None = None
+) -> AssignmentPage:
+    """Return assignments, the newest first, fifty a page: one statement."""
+    rows = (
+        select(Assignment)
+        .join(Assignment.agent)
+        .where(
+            visible(actor, P.ASSIGNMENT_LIST, Assignment.scope_columns()),
+            Assignment.state.in_(STATES[wanted.state]),
+        )
+        .options(
+            contains_eager(Assignment.agent).joinedload(User.team),
+            joinedload(Assignment.evaluator),
+            joinedload(Assignment.interaction),
+            joinedload(Assignment.scorecard),
+        )
+        .order_by(Assignment.assigned_at.desc(), Assignment.id.desc())
+        .limit(PAGE + 1)
+    )
+    if wanted.evaluator_id is not None:
+        rows = rows.where(Assignment.evaluator_id == wanted.evaluator_id)
+    if after:
+        at, _, last = after.rpartition("~")
+        try:
+            key = (datetime.fromisoformat(at), int(last))
+        except ValueError:
+            raise NotFound("There is no such page. Start at the first one.") from None
+        rows = rows.where(tuple_(Assignment.assigned_at, Assignment.id) < key)
+    found = list(session.scalars(rows))
+    more = len(found) > PAGE
+    found = found[:PAGE]
+    next_key = f"{found[-1].assigned_at.isoformat()}~{found[-1].id}" if more else None
+    return AssignmentPage(found, next_key)
