@@ -112,8 +112,8 @@ def checked_source(source: str) -> str:
     return source
 
 
-def note_listen(session: Session, actor: Actor, recording: Recording, *, now: datetime) -> None:
-    """Write that somebody listens, once in ten minutes for each person and recording."""
+def is_listen_noted(session: Session, actor: Actor, recording: Recording, *, now: datetime) -> bool:
+    """Tell whether the log says already that this person listens to this recording just now."""
     require(SYSTEM, P.RECORDING_LISTEN)
     recent = select(audit.AuditEntry.seq).where(
         audit.AuditEntry.actor_id == actor.id,
@@ -121,7 +121,13 @@ def note_listen(session: Session, actor: Actor, recording: Recording, *, now: da
         audit.AuditEntry.object_id == str(recording.id),
         audit.AuditEntry.at > now - LISTEN_PAUSE,
     )
-    if session.scalar(recent.limit(1)) is None:
+    return session.scalar(recent.limit(1)) is not None
+
+
+def note_listen(session: Session, actor: Actor, recording: Recording, *, now: datetime) -> None:
+    """Write that somebody listens, once in ten minutes for each person and recording."""
+    require(SYSTEM, P.RECORDING_LISTEN)
+    if not is_listen_noted(session, actor, recording, now=now):
         audit.record(session, actor, "recording:listen", "recording", recording.id, now=now)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from datetime import datetime, time, timedelta
 
 from flask import Blueprint, Response, jsonify, render_template, request
@@ -21,10 +19,9 @@ from qa.interactions.import_lines import RECORDING_KEY
 from qa.interactions.models import CHANNELS, PLAYABLE, Recording
 from qa.web.access import claims
 from qa.web.context import current_actor, reading, site, site_zone, transaction
+from qa.web.ranges import etag_of, span_asked
 
 bp = Blueprint("interactions", __name__, template_folder="templates")
-
-RANGE = re.compile(r"^bytes=(\d*)-(\d*)$")
 
 
 @bp.get("/interactions")
@@ -84,24 +81,27 @@ def audio(recording_id: int) -> ResponseReturnValue:
     if found.state != "ready":
         raise Invalid(found.problem or "The recording is being prepared. Try again in a moment.")
     key, kind, size = _playable(found)
-    span = _range(request.headers.get("Range"), size)
+    etag = etag_of(key)
+    span = span_asked(request.headers.get("Range"), request.headers.get("If-Range"), etag=etag, size=size)
     if span is None:
         return Response(status=416, headers={"Content-Range": f"bytes */{size}"})
-    start, end = span
-    if start == 0:
-        with transaction() as opened:
-            service.note_listen(opened, current_actor(), found, now=clock.now())
+    _note_listen(found)
     content_key = site().keys.open(found.sealed_key, purpose=RECORDING_KEY)
     if found.playable_key:
         content_key = sub_key(content_key, PLAYABLE)
-    pieces: Iterator[bytes] = read_range(site().storage, key, content_key, size=size, start=start, end=end)
-    answer = Response(pieces, status=206 if "Range" in request.headers else 200, mimetype=kind)
-    answer.headers["Accept-Ranges"] = "bytes"
-    answer.headers["Content-Length"] = str(end - start)
+    pieces = read_range(site().storage, key, content_key, size=size, start=span.start, end=span.end)
+    answer = Response(pieces, status=span.status, headers=span.headers(etag), mimetype=kind)
     answer.headers["Content-Disposition"] = "inline"
-    if answer.status_code == 206:
-        answer.headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     return answer
+
+
+def _note_listen(found: Recording) -> None:
+    """Log who listens, whichever part is asked for first; the parts that follow write nothing."""
+    with reading() as opened:
+        noted = service.is_listen_noted(opened, current_actor(), found, now=clock.now())
+    if not noted:
+        with transaction() as opened:
+            service.note_listen(opened, current_actor(), found, now=clock.now())
 
 
 def _playable(found: Recording) -> tuple[str, str, int]:
@@ -109,15 +109,3 @@ def _playable(found: Recording) -> tuple[str, str, int]:
         return found.playable_key, str(found.playable_type), int(found.playable_bytes or 0)
     return found.storage_key, found.media_type, found.size_bytes
 
-
-def _range(header: str | None, size: int) -> tuple[int, int] | None:
-    """Return the half-open byte range asked for, None when it lies outside the file."""
-    match = RANGE.match(header.strip()) if header else None
-    if match is None or match.groups() == ("", ""):
-        return 0, size
-    first, last = match.groups()
-    if first == "":
-        return (max(0, size - int(last)), size) if int(last) else None
-    start = int(first)
-    end = min(size, int(last) + 1) if last else size
-    return (start, end) if start < size and start < end else None
