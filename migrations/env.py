@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 from alembic import context
-from sqlalchemy import create_engine, event
+from sqlalchemy import Engine, event
 
 import qa.accounts.models
 import qa.core.audit
@@ -18,6 +18,7 @@ import qa.interactions.models
 import qa.interactions.sources.models
 import qa.scorecards.models
 from qa.core.db import Base, UtcDateTime
+from qa.core.schema import engine_for
 
 MODELS = (
     qa.accounts.models,
@@ -40,8 +41,13 @@ def render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:
 
 
 def run() -> None:
-    """Migrate with foreign keys off on SQLite, and checked before the commit."""
-    engine = create_engine(context.config.attributes["url"])
+    """Migrate the database that the configuration names."""
+    with engine_for(context.config.attributes["url"]) as engine:
+        _migrate(engine)
+
+
+def _migrate(engine: Engine) -> None:
+    # foreign keys are off on SQLite while tables are rebuilt, and checked before the commit
     sqlite = engine.dialect.name == "sqlite"
     if sqlite:
         event.listen(engine, "connect", _sqlite_connected)
@@ -61,7 +67,6 @@ def run() -> None:
             context.run_migrations()
             if sqlite:
                 _refuse_orphans(connection)
-    engine.dispose()
 
 
 def _sqlite_connected(dbapi: Any, _record: Any) -> None:

@@ -99,16 +99,13 @@ def _key(settings: config.Settings) -> Finding:
 
 
 def _database(settings: config.Settings) -> Finding:
-    database = Database(settings.database)
     try:
-        with database.reading() as session:
+        with Database(settings.database) as database, database.reading() as session:
             here = schema.current(session)
     except SQLAlchemyError as error:
         return Finding(
             "Database", "fault", f"does not answer: {str(error.__cause__ or error).splitlines()[0]}"
         )
-    finally:
-        database.dispose()
     kind = "SQLite" if database.is_sqlite else "PostgreSQL"
     if here != schema.head():
         return Finding("Database", "fault", f"{kind} at version {here or 'none'}. Run `qa upgrade`.")

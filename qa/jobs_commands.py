@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,17 +30,9 @@ def group() -> None:
     """
 
 
-@contextmanager
-def _database(path: str | None) -> Iterator[Database]:
+def _database(path: str | None) -> AbstractContextManager[Database]:
     settings = config.load(Path(path) if path else None)
-    database = Database(settings.database)
-    bell = transport.make_bell(settings.queue_url, settings.data_path)
-    database.after_commit.append(jobs.ringer(bell))
-    try:
-        yield database
-    finally:
-        bell.close()
-        database.dispose()
+    return transport.ringing_database(settings.database, settings.queue_url, settings.data_path)
 
 
 @group.command(name="list")

@@ -40,12 +40,8 @@ def _settings(path: str | None, port: int | None) -> config.Settings:
 
 
 def _refuse_wrong_schema(settings: config.Settings) -> None:
-    database = Database(settings.database)
-    try:
-        with database.reading() as session:
-            _check_revision(session)
-    finally:
-        database.dispose()
+    with Database(settings.database) as database, database.reading() as session:
+        _check_revision(session)
 
 
 def _check_revision(session: Session) -> None:

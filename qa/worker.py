@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -92,15 +93,44 @@ def _daily(settings: Settings, database: Database, _payload: Payload) -> None:
     recordings.sweep_recordings(database, LocalStorage(settings.recordings_path), now=clock.now())
 
 
-def make_worker(settings: Settings) -> Worker:
+def make_worker(settings: Settings, ring: Callable[[str], object]) -> Worker:
     """Return the worker of this site; ``start`` its threads, ``drain`` its queues, ``close`` it."""
     return Worker(
         Database(settings.database),
         make_kinds(settings),
         schedules=SCHEDULES,
-        ring=transport.make_bell(settings.queue_url, settings.data_path),
+        ring=ring,
         children=settings.worker_children,
     )
+
+
+class _Caller:
+    """Rings the bell; where its carrier is away, has the work done in a thread of its own.
+
+    One thread for each queue, called by each sweep: slower, but nothing waits for the carrier.
+    """
+
+    def __init__(self, bell: transport.Bell) -> None:
+        self._bell = bell
+        self._guard = threading.Lock()
+        self._busy: set[str] = set()
+        self.drain: Callable[[str], object] = lambda _queue: None
+
+    def __call__(self, queue: str) -> None:
+        """Call for work on a queue."""
+        if self._bell(queue):
+            return
+        with self._guard:
+            if queue in self._busy:
+                return
+            self._busy.add(queue)
+        threading.Thread(target=self._work, args=(queue,), daemon=True).start()
+
+    def _work(self, queue: str) -> None:
+        try:
+            self.drain(queue)
+        finally:
+            self._busy.discard(queue)
 
 
 class _Listener(Consumer):  # type: ignore[misc]  # Huey has no types
@@ -126,7 +156,10 @@ class _Listener(Consumer):  # type: ignore[misc]  # Huey has no types
 def run_worker(settings: Settings) -> None:
     """Work until told to stop."""
     watch_parent()
-    worker = make_worker(settings)
+    bell = transport.make_bell(settings.queue_url, settings.data_path)
+    caller = _Caller(bell)
+    worker = make_worker(settings, caller)
+    caller.drain = worker.drain
     huey = transport.make_huey(settings.queue_url, settings.data_path)
     transport.task_of(huey, worker.drain)
     transport.silence(huey)
@@ -137,6 +170,8 @@ def run_worker(settings: Settings) -> None:
         listener.run()
     finally:
         worker.close()
+        transport.close(huey)
+        bell.close()
 
 
 def watch_parent() -> None:
@@ -155,8 +190,7 @@ def watch_parent() -> None:
 
 def run_until_empty(settings: Settings) -> int:
     """Do everything that is due, in this process, and return how many jobs ran."""
-    worker = make_worker(settings)
-    worker.ring = lambda _queue: None  # nobody else is called: this process takes all
+    worker = make_worker(settings, lambda _queue: None)  # nobody else is called: this process takes all
     ran = 0
     try:
         while some := sum(worker.drain(queue) for queue in jobs.QUEUES):

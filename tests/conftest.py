@@ -73,9 +73,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """A fresh, migrated database."""
-    opened = Database(database_url)
-    yield opened
-    opened.dispose()
+    with Database(database_url) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -125,6 +124,8 @@ def _url_of(name: str) -> str:
 
 def _on_server(statement: str) -> Any:
     engine = create_engine(POSTGRES, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(statement))
-    engine.dispose()
+    try:
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+    finally:
+        engine.dispose()

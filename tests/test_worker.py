@@ -262,6 +262,12 @@ def test_a_running_worker_takes_what_others_enqueue(site: Site) -> None:
     wait_for(lambda: site.counts().get("done", 0) >= 43)
 
 
+def test_a_worker_whose_carrier_is_away_does_the_work_all_the_same(site: Site) -> None:
+    site.start_worker(QA_QUEUE_URL="redis://127.0.0.1:1/0")
+    site.put(40)
+    wait_for(lambda: site.counts().get("done", 0) >= 43)
+
+
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
 def test_a_worker_told_to_stop_hands_back_and_ends_well(site: Site, sign: signal.Signals) -> None:
     worker = site.start_worker()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -47,7 +46,7 @@ def add(
     message. It works once, for half an hour; `qa user link` makes another.
     """
     settings, now = _settings(path), clock.now()
-    with _opened(settings) as database, database.transaction() as session:
+    with Database(settings.database) as database, database.transaction() as session:
         user = create_person(
             session,
             SYSTEM,
@@ -69,7 +68,7 @@ def add(
 def link(path: str | None, email: str, as_json: bool) -> None:
     """Print a new one-time link for a person; earlier ones end."""
     settings, email = _settings(path), checked(email, field="email", label="The address", limit=EMAIL_MAX)
-    with _opened(settings) as database, database.transaction() as session:
+    with Database(settings.database) as database, database.transaction() as session:
         user = queries.find_person_by_email(session, SYSTEM, email)
         if user is None:
             raise NotFound(f"Nobody here has the address {email}. `qa user list` shows everybody.")
@@ -84,22 +83,13 @@ def link(path: str | None, email: str, as_json: bool) -> None:
 def list_(path: str | None, everybody: bool, as_json: bool) -> None:
     """Print people by name: e-mail, roles, team, name."""
     settings = _settings(path)
-    with _opened(settings) as database, database.reading() as session:
+    with Database(settings.database) as database, database.reading() as session:
         for user in _everybody(session, "all" if everybody else "active"):
             click.echo(_as_json(user) if as_json else _as_line(user))
 
 
 def _settings(path: str | None) -> config.Settings:
     return config.load(Path(path) if path else None)
-
-
-@contextmanager
-def _opened(settings: config.Settings) -> Iterator[Database]:
-    database = Database(settings.database)
-    try:
-        yield database
-    finally:
-        database.dispose()
 
 
 def _team_named(session: Session, name: str) -> int:

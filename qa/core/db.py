@@ -7,11 +7,10 @@ of them compose into one atomic action. SQLite and PostgreSQL run the same code.
 from __future__ import annotations
 
 import threading
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import (
     ColumnElement,
@@ -87,8 +86,6 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.engine = make_engine(url)
-        # whoever forgets to dispose leaves no open connection behind
-        weakref.finalize(self, self.engine.dispose)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self.after_commit: list[Callable[[Session], None]] = []
         write_engine = self.engine.execution_options(write=True) if self.is_sqlite else self.engine
@@ -121,6 +118,14 @@ class Database:
     def dispose(self) -> None:
         """Close every connection; the next use opens new ones."""
         self.engine.dispose()
+
+    def __enter__(self) -> Self:
+        """Give the database for a block that closes its connections at the end."""
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        """Close every connection."""
+        self.dispose()
 
 
 BUSY = "The database is busy. Nothing was changed; try again in a moment."

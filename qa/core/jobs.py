@@ -162,7 +162,7 @@ def _is_sqlite(session: Session) -> bool:
     return session.get_bind().dialect.name == "sqlite"
 
 
-def ringer(ring: Callable[[str], None]) -> Callable[[Session], None]:
+def ringer(ring: Callable[[str], object]) -> Callable[[Session], None]:
     """Return what a ``Database`` calls after a commit: one ring per queue, however many rows."""
 
     def told(session: Session) -> None:

@@ -89,7 +89,7 @@ class Worker:
         kinds: Kinds,
         *,
         schedules: Schedules = (),
-        ring: Callable[[str], None],
+        ring: Callable[[str], object],
         children: int,
     ) -> None:
         self.database = database

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from qa import config
-from qa.core import clock, crypto, jobs, transport
+from qa.core import clock, crypto, transport
 from qa.core.db import Database
 from qa.core.storage import LocalStorage
 from qa.demo.build import CALLS, Size, build, is_empty, keep_sign_ins
@@ -69,8 +69,8 @@ def demo(
     settings = config.load(Path(path) if path else None)
     if out is not None:
         settings = config.Settings(values={**settings.values, "data_dir": str(out)}, source=settings.source)
-    database = Database(settings.database)
-    database.after_commit.append(jobs.ringer(transport.make_bell(settings.queue_url, settings.data_path)))
+    opened = transport.ringing_database(settings.database, settings.queue_url, settings.data_path)
+    database = click.get_current_context().with_resource(opened)
     storage = LocalStorage(settings.recordings_path)
     if removes:
         _remove(settings, database, storage, yes=yes)

@@ -33,7 +33,8 @@ def verify(path: str | None, as_json: bool) -> None:
     """Recompute every submitted evaluation; name each that differs. Exits 1 when one does."""
     settings = config.load(Path(path) if path else None)
     checked, faults = 0, []
-    for evaluation in submitted(Database(settings.database)):
+    database = click.get_current_context().with_resource(Database(settings.database))
+    for evaluation in submitted(database):
         checked += 1
         if problem := problem_of(evaluation):
             faults.append({"evaluation": evaluation.id, "problem": problem})

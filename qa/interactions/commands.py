@@ -10,8 +10,7 @@ from pathlib import Path
 import click
 
 from qa import config
-from qa.core import clock, crypto, jobs, transport
-from qa.core.db import Database
+from qa.core import clock, crypto, transport
 from qa.core.storage import LocalStorage
 from qa.interactions.import_lines import Importer
 
@@ -53,10 +52,9 @@ def import_(
     settings = config.load(Path(path) if path else None)
     if not file.is_file():
         raise click.UsageError(f"{file}: there is no such file.")
-    database = Database(settings.database)
-    database.after_commit.append(jobs.ringer(transport.make_bell(settings.queue_url, settings.data_path)))
+    opened = transport.ringing_database(settings.database, settings.queue_url, settings.data_path)
     importer = Importer(
-        database,
+        click.get_current_context().with_resource(opened),
         LocalStorage(settings.recordings_path),
         crypto.load_keys(settings.key_path),
         source=source,

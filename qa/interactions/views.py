@@ -108,4 +108,3 @@ def _playable(found: Recording) -> tuple[str, str, int]:
     if found.playable_key:
         return found.playable_key, str(found.playable_type), int(found.playable_bytes or 0)
     return found.storage_key, found.media_type, found.size_bytes
-

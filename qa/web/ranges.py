@@ -15,7 +15,7 @@ from werkzeug.http import parse_range_header
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Bytes ``start`` up to, not including, ``end`` of a file of ``size`` bytes; ``part`` when asked for so."""
+    """Bytes ``start`` up to, not including, ``end``; ``part`` when only they were asked for."""
 
     start: int
     end: int

@@ -1,4 +1,4 @@
-"""The sound of a recording by ranges: any range gives the plain file's bytes, and only its chunks are opened."""
+"""The sound of a recording by ranges: each gives the plain file's bytes and opens only its own chunks."""
 
 from __future__ import annotations
 
@@ -127,7 +127,9 @@ def test_if_range_keeps_the_parts_of_two_versions_apart(client: FlaskClient, url
     assert {status(other) for other in others} == {200}
 
 
-def test_the_tag_tells_nothing_of_where_the_file_lies(client: FlaskClient, url: str, storage: Watched) -> None:
+def test_the_tag_tells_nothing_of_where_the_file_lies(
+    client: FlaskClient, url: str, storage: Watched
+) -> None:
     [entry] = storage.entries()
     assert entry.key not in client.get(url).headers["ETag"]
 
