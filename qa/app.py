@@ -18,6 +18,7 @@ from qa.core.db import Database
 from qa.core.storage import LocalStorage
 from qa.evaluations import views as evaluations
 from qa.insights import views as insights
+from qa.interactions import alias_views as aliases
 from qa.interactions import views as interactions
 from qa.scorecards import views as scorecards
 from qa.web import (
@@ -40,6 +41,7 @@ BLUEPRINTS = (
     accounts.bp,
     insights.bp,
     interactions.bp,
+    aliases.bp,
     scorecards.bp,
     evaluations.bp,
 )
