@@ -35,7 +35,7 @@ PAGES = {
         "/account",
     ),
     "agent": ("/", "/evaluations"),
-    "manager": ("/people", "/teams", "/interactions"),
+    "manager": ("/people", "/teams", "/unknown-accounts", "/interactions"),
     "admin": ("/people", "/people/new", "/teams"),
 }
 
