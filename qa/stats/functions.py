@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from qa.stats import charts, effect, sampling, shrinkage, small_samples, verdicts
+from qa.stats import charts, effect, funnels, sampling, shrinkage, small_samples, verdicts
 
 FUNCTIONS: Mapping[str, Callable[..., Mapping[str, Any]]] = {
     function.__name__: function
@@ -26,7 +26,8 @@ FUNCTIONS: Mapping[str, Callable[..., Mapping[str, Any]]] = {
         shrinkage.empirical_bayes,
         shrinkage.expected_rank,
         shrinkage.rank_range,
-        charts.funnel,
+        funnels.funnel,
+        funnels.funnel_by_lot,
         charts.xmr,
         charts.ewma,
         charts.p_chart,
