@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from qa.stats.arguments import RefusedArgument
-from qa.stats.charts import ewma, funnel, laney_p, p_chart, xmr
+from qa.stats.charts import ewma, laney_p, p_chart, xmr
+from qa.stats.funnels import funnel
 
 FLOWRATE = [49.6, 47.6, 49.9, 51.3, 47.8, 51.2, 52.6, 52.4, 53.6, 52.1]
 NIST_EWMA = [52.0, 47.0, 53.0, 49.3, 50.1, 47.0, 51.0, 50.1, 51.2, 50.5]
