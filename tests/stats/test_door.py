@@ -158,7 +158,9 @@ def numbers(schema: dict[str, Any]) -> st.SearchStrategy[float]:
 
 SIMPLE: dict[str, Callable[[dict[str, Any]], st.SearchStrategy[Any]]] = {
     "number": numbers,
-    "integer": lambda one: st.integers(one.get("minimum", -100), min(one.get("maximum", 100), 300)),
+    "integer": lambda one: st.integers(
+        one.get("minimum", -100), max(one.get("minimum", 0), min(one.get("maximum", 100), 300))
+    ),
     "string": lambda one: st.sampled_from(one.get("examples", ["a", "b", "c"])),
     "boolean": lambda _: st.booleans(),
     "null": lambda _: st.none(),
