@@ -17,6 +17,12 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "import": ("qa.interactions.commands", "import_", "Bring in conversations from JSON Lines."),
     "user": ("qa.accounts.commands", "group", "Add people and hand out sign-in links."),
     "scorecards": ("qa.scorecards.commands", "group", "Score, lint, test and compare scorecards."),
+    "speech": ("qa.interactions.speech_commands", "group", "Measure, match and transcribe conversations."),
+    "redact": (
+        "qa.interactions.redact_commands",
+        "redact",
+        "Hide card numbers, codes and addresses in text and sound.",
+    ),
     "evaluations": ("qa.evaluations.commands", "group", "Recompute stored scores and compare."),
     "stats": ("qa.stats.commands", "stats", "Compute one statistic from JSON to JSON, to check the product."),
     "jobs": ("qa.jobs_commands", "group", "List, retry and discard background jobs."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from qa.interactions import talk
+from qa.interactions import intervals
 from qa.interactions.models import Interaction, Recording, Turn
 
 SPEAKER_WORDS = {
@@ -37,8 +37,8 @@ class Conversation:
     rows: tuple[Row, ...]
     recording: Recording | None
     timed: bool
-    silences: tuple[talk.Span, ...]
-    overlaps: tuple[talk.Span, ...]
+    silences: tuple[intervals.Span, ...]
+    overlaps: tuple[intervals.Span, ...]
     agent_share: int | None
     customer_share: int | None
 
@@ -55,8 +55,8 @@ def conversation_of(interaction: Interaction) -> Conversation:
     recording = interaction.recordings[0] if interaction.recordings else None
     duration = (recording.duration_ms if recording else None) or interaction.duration_ms or 0
     timed = interaction.channel == "voice" and bool(spoken)
-    quiet = talk.silences(spoken, duration) if timed else []
-    both = talk.overlaps(spans["agent"], spans["customer"]) if timed else []
+    quiet = intervals.silences(spoken, duration) if timed else []
+    both = intervals.overlaps(spans["agent"], spans["customer"]) if timed else []
     kind = {"voice": "voice", "chat": "chat"}.get(interaction.channel, "mail")
     return Conversation(
         interaction=interaction,
@@ -71,7 +71,7 @@ def conversation_of(interaction: Interaction) -> Conversation:
     )
 
 
-def _rows(turns: list[Turn], quiet: list[talk.Span], both: list[talk.Span]) -> list[Row]:
+def _rows(turns: list[Turn], quiet: list[intervals.Span], both: list[intervals.Span]) -> list[Row]:
     rows: list[Row] = []
     waiting = [span for span in quiet if span[1] - span[0] >= SHOWN_SILENCE_MS]
     for turn in turns:
@@ -82,15 +82,15 @@ def _rows(turns: list[Turn], quiet: list[talk.Span], both: list[talk.Span]) -> l
     return rows
 
 
-def _spans(turns: list[Turn], who: str) -> list[talk.Span]:
+def _spans(turns: list[Turn], who: str) -> list[intervals.Span]:
     return [span for turn in turns if turn.speaker == who for span in _span(turn)]
 
 
-def _span(turn: Turn) -> list[talk.Span]:
+def _span(turn: Turn) -> list[intervals.Span]:
     if turn.start_ms is None or turn.end_ms is None:
         return []
     return [(turn.start_ms, turn.end_ms)]
 
 
-def _share(spans: list[talk.Span], duration: int) -> int | None:
-    return round(100 * talk.total_ms(spans) / duration) if duration else None
+def _share(spans: list[intervals.Span], duration: int) -> int | None:
+    return round(100 * intervals.total_ms(spans) / duration) if duration else None

@@ -123,6 +123,24 @@ def describe(
 
 
 @contextmanager
+def decoded(source: BinaryIO, size: int, *, name: str = "") -> Iterator[tuple[int, Iterator[Samples]]]:
+    """Give the sound's own rate and its samples in blocks of a second, one row per channel, 16 bits.
+
+    Raises ``BrokenMedia``, also while the blocks are taken.
+    """
+    with _opened(source, size, name) as container:
+        stream = _audio_of(container)
+        sound = _Sound(container, stream, stream.codec_context.sample_rate)
+        yield sound.rate, _at_least_a_moment(sound)
+
+
+def _at_least_a_moment(sound: _Sound) -> Iterator[Samples]:
+    yield from sound.blocks(sound.rate)
+    if sound.duration_ms < LEAST_MS:
+        raise BrokenMedia("silent", "The recording holds no sound.")
+
+
+@contextmanager
 def _opened(source: BinaryIO, size: int, name: str) -> Iterator[Any]:
     if size == 0:
         raise BrokenMedia("empty", "The recording is empty (0 bytes).")

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from qa.interactions import talk
-from qa.interactions.talk import Span
+from qa.interactions import intervals
+from qa.interactions.intervals import Span
 
 RATE = 8_000
 PER_SECOND = 20
@@ -113,7 +113,7 @@ def speech_of(energies: Energies) -> list[Span]:
     bursts = [(int(start), int(end)) for start, end in zip(edges[::2], edges[1::2], strict=True)]
     length = len(energies) * FRAME_MS
     kept = [span for span in _bridged(bursts) if span[1] - span[0] >= DROP_MS]
-    return talk.clipped(((start - PAD_MS, end + PAD_MS) for start, end in kept), length)
+    return intervals.clipped(((start - PAD_MS, end + PAD_MS) for start, end in kept), length)
 
 
 def _bridged(bursts: list[Span]) -> list[Span]:
@@ -151,10 +151,10 @@ class Lanes:
     def end(self, duration_ms: int) -> dict[str, Any]:
         """Return the lanes as the player reads them; overlaps only where two channels are two people."""
         energies = [meter.end() for meter in self._speech]
-        spoken = [talk.clipped(speech_of(channel), duration_ms) for channel in energies]
+        spoken = [intervals.clipped(speech_of(channel), duration_ms) for channel in energies]
         two_sided = len(energies) == 2 and not is_mono_in_disguise(*energies)
-        both = talk.overlaps(*spoken) if two_sided else []
-        quiet = talk.silences((span for spans in spoken for span in spans), duration_ms)
+        both = intervals.overlaps(*spoken) if two_sided else []
+        quiet = intervals.silences((span for spans in spoken for span in spans), duration_ms)
         return {
             "per_second": PER_SECOND,
             "duration_ms": duration_ms,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import wave
+from pathlib import Path
 from typing import Any
 
 import av
@@ -72,3 +74,8 @@ def film(with_sound: bool) -> bytes:
             made.mux(sound.encode(None))
         made.mux(pictures.encode(None))
     return target.getvalue()
+
+
+def opened(file: Path) -> wave.Wave_read:
+    """A WAV file, to read its frames."""
+    return wave.open(str(file), "rb")
