@@ -47,6 +47,7 @@ CALL_SUBJECTS = {
     "outage": "No internet since this morning",
 }
 CHANNELS = ("voice", "voice", "voice", "chat", "chat", "email", "ticket")
+QUEUE_MIX = {"voice": 3, "chat": 3, "email": 2, "ticket": 1}
 FORM_OF = {"voice": "voice-support", "chat": "chat", "email": "email-ticket", "ticket": "email-ticket"}
 SOURCE = "demo"
 TEMPLATES = (
@@ -463,7 +464,7 @@ def _fill_queue(database: Database, centre: Centre, calls: list[int]) -> None:
     """Give the demo evaluator the playable calls first, then a draw from everybody's conversations."""
     evaluator = centre.people["Mara Lindqvist"]
     with database.transaction() as session:
-        open_ones = judge.unjudged(session, limit=9, but=calls)
+        open_ones = judge.unjudged(session, wanted=QUEUE_MIX, but=calls)
         today = datetime.combine(centre.until, time(16), tzinfo=UTC)
         for place, interaction_id in enumerate([*calls, *open_ones]):
             interaction = session.get_one(Interaction, interaction_id)

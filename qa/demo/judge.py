@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
-from qa.accounts.models import User
 from qa.core.db import Database
 from qa.evaluations.assign_service import BECAUSE
 from qa.evaluations.draft_service import settle
@@ -354,19 +353,20 @@ def _revise(session: Session, facts: Facts, ready: ReadyForm, evaluation: Evalua
             return
 
 
-def unjudged(session: Session, *, limit: int, but: list[int]) -> list[int]:
-    """Return recent conversations with words that nobody was given yet."""
+def unjudged(session: Session, *, wanted: dict[str, int], but: list[int]) -> list[int]:
+    """Return recent conversations with words that nobody was given yet, so many of each channel."""
     taken = select(Assignment.interaction_id)
     rows = (
-        select(Interaction.id)
+        select(Interaction.id, Interaction.channel, Interaction.started_at)
         .where(Interaction.is_demo, Interaction.turn_count > 0, Interaction.id.not_in(taken))
         .where(Interaction.id.not_in(but))
-        .join(User, User.id == Interaction.agent_id)
         .where(func.coalesce(Interaction.duration_ms, 0) < 1_200_000)
         .order_by(Interaction.started_at.desc(), Interaction.id.desc())
-        .limit(limit)
     )
-    return list(session.scalars(rows))
+    found: list[Any] = []
+    for channel, count in wanted.items():
+        found += session.execute(rows.where(Interaction.channel == channel).limit(count)).all()
+    return [row.id for row in sorted(found, key=lambda row: (row.started_at, row.id), reverse=True)]
 
 
 def let_see(session: Session, interaction_id: int, evaluator_id: int) -> None:

@@ -157,6 +157,9 @@ export function createPlayer(root) {
   seekBar.addEventListener('input', () => seek(Number(seekBar.value)));
   speed?.addEventListener('change', () => { audio.playbackRate = Number(speed.value); });
   skipButton?.addEventListener('click', () => { skips = !skips; skipButton.setAttribute('aria-pressed', String(skips)); });
+  // after a click by pointer the space bar shall play, not press the button again
+  root.addEventListener('click', (event) => { if (event.detail > 0) /** @type {HTMLElement} */ (event.target).closest('button')?.blur(); });
+  speed?.addEventListener('change', () => speed.blur());
   for (const lane of [...lanes, marks])
     lane?.addEventListener('click', (event) => {
       const box = lane.getBoundingClientRect();
