@@ -38,7 +38,7 @@ from qa.plugins.api import (
 )
 from qa.plugins.api.context import Expect, Params
 from qa.plugins.masking import Mask
-from qa.plugins.quota import Budget, free_at, rate_of, says_too_much
+from qa.plugins.quota import Budget, budget_of, free_at, says_too_much
 from qa.plugins.reach import Reach
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,8 @@ class Wiring:
     """What the client stands on.
 
     ``transport`` sends one request; ``qa.plugins.guarded`` makes the one for production. ``sign_in``
-    returns the headers with the credentials; ``mask`` learns what is in them.
+    returns the headers with the credentials; ``mask`` learns what is in them. Runs of one source share
+    a ``budget``; without one it is made from the quota's rate.
     """
 
     base_url: str
@@ -72,6 +73,7 @@ class Wiring:
     media_hosts: tuple[str, ...] = ()
     mask: Mask = field(default_factory=Mask)
     monotonic: Callable[[], float] = time.monotonic
+    budget: Budget | None = None
 
 
 @dataclass(slots=True)
@@ -105,7 +107,7 @@ class Client:
         self.traffic = Traffic()
         self._base = _base_of(wiring.base_url)
         self._media = Reach(hosts=wiring.media_hosts)
-        self._budget = Budget(rate_of(wiring.quota.rate), wiring.monotonic) if wiring.quota.rate else None
+        self._budget = wiring.budget or budget_of(wiring.quota, wiring.monotonic)
         self._room = threading.BoundedSemaphore(max(1, wiring.quota.concurrency))
         self._credentials: dict[str, str] | None = None
         self._is_signing_in = False

@@ -131,7 +131,10 @@ def _from_file(candidate: Candidate) -> ModuleType:
 
 def told(error: BaseException) -> str:
     """Return an error in one line, with the file and line of the plugin that raised it."""
-    words = f"{type(error).__name__}: {error}".strip().split("\n", 1)[0][:400]
+    try:
+        words = f"{type(error).__name__}: {error}".strip().split("\n", 1)[0][:400]
+    except BaseException:  # a border: even its own text may raise
+        words = f"{type(error).__name__}, which has no text"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_theirs(frame.filename)]
     return f"{words} ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else words
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import logging
 import re
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 SHORTEST = 4
 MASKED = "•••"
@@ -21,7 +24,9 @@ class Mask:
 
     def learn(self, secrets: Iterable[str]) -> None:
         """Know these, too: a token made of the secrets, for instance."""
-        self._secrets |= {one for one in secrets if len(one) >= SHORTEST}
+        for one in secrets:
+            if len(one) >= SHORTEST:
+                self._secrets |= _written(one)
         # the longest first: a secret may hold another
         ordered = sorted(self._secrets, key=lambda one: (-len(one), one))
         self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
@@ -43,6 +48,17 @@ class Mask:
     def finds(self, words: str) -> bool:
         """Tell whether a secret stands in the text."""
         return self._pattern is not None and self._pattern.search(words) is not None
+
+
+def _written(secret: str) -> set[str]:
+    """Return the ways in which a secret comes to stand in a log: plain, in an address, in JSON, encoded."""
+    raw = secret.encode("utf-8", "surrogatepass")
+    encoded = base64.b64encode(raw).decode().rstrip("=")
+    ways = {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], raw.hex()}
+    return ways | {quote(raw, safe=""), quote_plus(raw), encoded, encoded.translate(_URL_SAFE)}
+
+
+_URL_SAFE = str.maketrans("+/", "-_")
 
 
 class MaskingFilter(logging.Filter):

@@ -77,6 +77,11 @@ class Budget:
         return at - now
 
 
+def budget_of(quota: Quota, now: Callable[[], float]) -> Budget | None:
+    """Return the budget that keeps to a declared rate, None when there is none."""
+    return Budget(rate_of(quota.rate), now) if quota.rate else None
+
+
 def says_too_much(quota: Quota, status: int, body: str) -> bool:
     """Tell whether an answer means "too often": by its status, or by a declared word in a refusal's body."""
     return status in quota.codes or (status in REFUSALS and any(word in body for word in quota.body_codes))
@@ -151,6 +156,3 @@ def _date(value: str) -> datetime | None:
     except (TypeError, ValueError):
         return None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-__all__ = ["Budget", "Rate", "free_at", "rate_of", "says_too_much"]

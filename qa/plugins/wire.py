@@ -6,7 +6,8 @@ refused with the place where it stands. Decimals are text, bytes are base64, tim
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -18,6 +19,8 @@ from qa.plugins.api import NotReady, PermissionMissing, PluginError, RateLimited
 from qa.plugins.api.value import check_plain
 
 MAX_BYTES = 8 * 1024**2
+TYPED = (date, Decimal, bytes)
+"""What has a way to be written as JSON where its type is known."""
 
 
 class NotOfThisShape(Exception):
@@ -39,7 +42,7 @@ def encode(value: Any, kind: Any) -> bytes:
     """
     try:
         if not isinstance(value, api.Value):
-            check_plain(value, "the answer")
+            check_plain(value, "the answer", also=TYPED)
         line = _adapter(kind).dump_json(value, warnings="error")
     except (PydanticSerializationError, TypeError, ValueError, RecursionError) as error:
         raise NotOfThisShape(_first_line(error)) from error
@@ -55,7 +58,7 @@ def decode(line: bytes, kind: Any) -> Any:
     try:
         value = _adapter(kind).validate_json(line)
         if not isinstance(value, api.Value):
-            check_plain(value, "the answer")
+            check_plain(value, "the answer", also=TYPED)
     except ValidationError as error:
         raise NotOfThisShape(_places(error)) from error
     except (TypeError, ValueError, RecursionError) as error:
@@ -77,8 +80,11 @@ def _first_line(error: BaseException) -> str:
 
 
 def encode_error(error: PluginError) -> dict[str, Any]:
-    """Return an error with a meaning as plain JSON."""
-    facts: dict[str, Any] = {"error": type(error).__name__, "message": error.message[:2_000]}
+    """Return an error with a meaning as plain JSON; one of a class of their own as what it extends."""
+    name = next(
+        (kind.__name__ for kind in type(error).__mro__ if kind.__name__ in api.__all__), "PluginError"
+    )
+    facts: dict[str, Any] = {"error": name, "message": error.message[:2_000]}
     if isinstance(error, PermissionMissing):
         facts["scope"] = error.scope
     elif isinstance(error, RateLimited):
