@@ -23,6 +23,8 @@ KILL_SECONDS = 12.0
 TAIL_BYTES = 4_096
 OUTPUT_BYTES = 8 * 1024**2
 PIECE = 262_144
+QUIRKS = {"MALLOC_ARENA_MAX": "2"}
+"""The memory limit counts addresses; without this each thread would take 64 MB of them."""
 
 
 class Ended(Exception):
@@ -62,7 +64,7 @@ class Process:
                 stderr=theirs_print,
                 pass_fds=given,
                 start_new_session=True,
-                env={name: value for name, value in os.environ.items() if name in ENVIRONMENT},
+                env={name: value for name, value in os.environ.items() if name in ENVIRONMENT} | QUIRKS,
                 cwd=folder,
             )
         finally:
