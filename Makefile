@@ -50,7 +50,7 @@ simulations: setup                     ## count the claims about chance in simul
 	$(BIN)/python -m bench.simulations $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS))
 
 torture: setup                         ## the reliability tests at their full numbers
-	QA_TORTURE=1 $(BIN)/pytest tests/test_worker.py
+	QA_TORTURE=1 $(BIN)/pytest -n 0 tests/test_worker.py tests/reliability
 
 docs: setup                            ## run the examples in the documentation
 	$(BIN)/pytest tests/test_docs.py

@@ -36,9 +36,9 @@ from qa.interactions.models import PLAYABLE, Interaction, Recording
 from qa.worker import run_until_empty
 from tests.factories import make_interaction, make_user
 from tests.interactions.sounds import bursts, encoded, wav
+from tests.reliability.scale import times
 
-TORTURE = int(os.environ.get("QA_TORTURE", "0"))
-KILLS = TORTURE or 5
+KILLS = times(5, 200)
 ROOT = Path(__file__).parents[1]
 
 
