@@ -300,7 +300,7 @@ def test_a_killed_worker_loses_nothing_and_leaves_no_orphans(site: Site) -> None
         site.let_leases_end()
         retry_dead(site)
     last = site.start_worker()
-    wait_for(lambda: is_quiet(site), 120)
+    wait_for(lambda: is_quiet(site), times(120, 1_800))
     assert site.counts().keys() == {"done"}
     assert {site.recording(one).state for one in sounds} == {"ready"}
     with site.database.reading() as session:
