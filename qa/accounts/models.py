@@ -17,15 +17,14 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     LargeBinary,
-    Select,
     String,
     UniqueConstraint,
-    select,
+    exists,
 )
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, aliased, mapped_column, relationship
 
 from qa.core.actor import Scope, ScopeColumns
-from qa.core.db import Base, UtcDateTime
+from qa.core.db import Base, Clause, UtcDateTime
 from qa.core.text import sort_key
 
 NAME_MAX = 200
@@ -217,6 +216,13 @@ def own_scope(user_id: int | None) -> Scope:
     return Scope(agent_ids=mine, author_ids=mine)
 
 
-def people_in(team_ids: frozenset[int]) -> Select[int]:
-    """Return the ids of the people who work in these teams today, as a sub-query."""
-    return select(User.id).where(User.team_id.in_(team_ids))
+_person = aliased(User)
+
+
+def works_in(user_id: Any, team_ids: frozenset[int]) -> Clause:
+    """Return the condition that whoever a column names works in one of these teams today.
+
+    Asked row by row on purpose: a page walks along the index that sorts it until it is full. Given a
+    list of people, SQLite would collect and sort all they ever did.
+    """
+    return exists().where(_person.id == user_id, _person.team_id.in_(team_ids))

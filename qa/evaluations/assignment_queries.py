@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import func, select, tuple_
@@ -14,7 +14,7 @@ from qa.accounts.policy import visible
 from qa.core.actor import Actor
 from qa.core.errors import NotFound
 from qa.evaluations.models import Assignment
-from qa.evaluations.queries import OPEN
+from qa.evaluations.queries import IS_OPEN, OPEN
 
 PAGE = 50
 STATES = {
@@ -44,34 +44,51 @@ class EvaluatorWork:
 
 
 def list_work(session: Session, actor: Actor, *, month: datetime, now: datetime) -> list[EvaluatorWork]:
-    """Return each evaluator's work as far as this actor may see it, by name: two statements."""
+    """Return each evaluator's work as far as this actor may see it, by name: two statements.
+
+    One over what is open and one over what ended since then: neither looks at older work.
+    """
     seen = visible(actor, P.ASSIGNMENT_LIST, Assignment.scope_columns())
-    is_open, ended = Assignment.state.in_(OPEN), Assignment.ended_at >= month
-    counted = session.execute(
-        select(
-            User.id,
-            User.name,
-            func.count().filter(is_open),
-            func.count().filter(is_open, Assignment.due_at < now),
-            func.count().filter(Assignment.state == "done", ended),
-            func.count().filter(Assignment.state == "skipped", ended),
-        )
+    waiting = session.execute(
+        select(User.id, User.name, func.count(), func.count().filter(Assignment.due_at < now))
         .join(User, User.id == Assignment.evaluator_id)
-        .where(seen, is_open | ended)
+        .where(seen, IS_OPEN)
         .group_by(User.id, User.name)
-        .order_by(User.name)
     ).all()
-    number = func.count().label("number")
-    skipped = session.execute(
-        select(Assignment.evaluator_id, Assignment.skip_reason, number)
-        .where(seen, Assignment.state == "skipped", ended)
-        .group_by(Assignment.evaluator_id, Assignment.skip_reason)
-        .order_by(number.desc())
+    ended = session.execute(
+        select(User.id, User.name, Assignment.state, Assignment.skip_reason, func.count())
+        .join(User, User.id == Assignment.evaluator_id)
+        .where(seen, Assignment.ended_at >= month, Assignment.state.in_(("done", "skipped")))
+        .group_by(User.id, User.name, Assignment.state, Assignment.skip_reason)
     ).all()
-    reasons: dict[int, list[tuple[str, int]]] = {}
-    for evaluator_id, reason, many in skipped:
-        reasons.setdefault(evaluator_id, []).append((str(reason), many))
-    return [EvaluatorWork(*row, reasons=tuple(reasons.get(row[0], ()))) for row in counted]
+    found: dict[int, _Tally] = {}
+    for user_id, name, number, overdue in waiting:
+        tally = found.setdefault(user_id, _Tally(name))
+        tally.open, tally.overdue = number, overdue
+    for user_id, name, state, reason, number in ended:
+        tally = found.setdefault(user_id, _Tally(name))
+        if state == "done":
+            tally.done = number
+        else:
+            tally.reasons[str(reason)] = number
+    by_name = sorted(found.items(), key=lambda pair: (pair[1].name, pair[0]))
+    return [tally.whole(user_id) for user_id, tally in by_name]
+
+
+@dataclass(slots=True)
+class _Tally:
+    name: str
+    open: int = 0
+    overdue: int = 0
+    done: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+
+    def whole(self, evaluator_id: int) -> EvaluatorWork:
+        reasons = sorted(self.reasons.items(), key=lambda pair: (-pair[1], pair[0]))
+        skipped = sum(self.reasons.values())
+        return EvaluatorWork(
+            evaluator_id, self.name, self.open, self.overdue, self.done, skipped, tuple(reasons)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ def release_due(session: Session, actor: Actor, *, now: datetime) -> int:
         .where(
             Evaluation.state == "submitted", Evaluation.release_at <= now, Evaluation.released_at.is_(None)
         )
-        .order_by(Evaluation.id)
+        .order_by(Evaluation.release_at, Evaluation.id)
         .limit(BATCH)
     )
     found = list(session.scalars(due))

@@ -24,10 +24,11 @@ from sqlalchemy import (
     and_,
     false,
     or_,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from qa.accounts.models import User, people_in
+from qa.accounts.models import User, works_in
 from qa.core.actor import Scope, ScopeColumns
 from qa.core.db import Base, Clause, UtcDateTime
 from qa.interactions.models import Interaction
@@ -46,6 +47,11 @@ SKIP_REASONS = {
     "duplicate": "It was evaluated already",
     "other": "Another reason",
 }
+
+
+_OPEN = text("state IN ('open', 'started')")
+_UNREAD = text("state = 'released'")
+_HELD = text("state = 'submitted'")
 
 
 class Assignment(Base):
@@ -92,6 +98,12 @@ class Assignment(Base):
         CheckConstraint(f"selection_method IN {SELECTION_METHODS!r}", name="known_method"),
         Index("ix_assignment_queue", "evaluator_id", "state", "due_at", "id"),
         Index(
+            "ix_assignment_open", "evaluator_id", "due_at", "id", sqlite_where=_OPEN, postgresql_where=_OPEN
+        ),
+        Index("ix_assignment_assigned", "assigned_at", "id"),
+        Index("ix_assignment_evaluator_assigned", "evaluator_id", "assigned_at", "id"),
+        Index("ix_assignment_ended", "ended_at", "id"),
+        Index(
             "uq_assignment_live",
             "interaction_id",
             "agent_id",
@@ -123,7 +135,7 @@ class Assignment(Base):
             about=lambda user_id: cls.agent_id == user_id,
             by=lambda user_id: cls.evaluator_id == user_id,
             assigned=lambda user_id: cls.evaluator_id == user_id,
-            in_teams=lambda ids: cls.agent_id.in_(people_in(ids)),
+            in_teams=lambda ids: works_in(cls.agent_id, ids),
         )
 
 
@@ -204,6 +216,16 @@ class Evaluation(Base):
         ),
         Index("ix_evaluation_agent_submitted", "agent_id", "submitted_at", "id"),
         Index("ix_evaluation_evaluator_state", "evaluator_id", "state", "id"),
+        Index("ix_evaluation_evaluator_submitted", "evaluator_id", "submitted_at", "id"),
+        Index(
+            "ix_evaluation_unread",
+            "agent_id",
+            "released_at",
+            "id",
+            sqlite_where=_UNREAD,
+            postgresql_where=_UNREAD,
+        ),
+        Index("ix_evaluation_unreleased", "release_at", "id", sqlite_where=_HELD, postgresql_where=_HELD),
         Index("ix_evaluation_submitted", "submitted_at", "id"),
         Index("ix_evaluation_team_submitted", "team_id", "submitted_at", "id"),
         Index(
@@ -243,7 +265,7 @@ class Evaluation(Base):
         return ScopeColumns(
             about=lambda user_id: cls.agent_id == user_id,
             by=lambda user_id: cls.evaluator_id == user_id,
-            in_teams=lambda ids: cls.agent_id.in_(people_in(ids)),
+            in_teams=lambda ids: works_in(cls.agent_id, ids),
             in_states=cls._in_states,
         )
 

@@ -22,12 +22,11 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
-    exists,
     select,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from qa.accounts.models import Team, User, people_in
+from qa.accounts.models import Team, User, works_in
 from qa.core.actor import Scope, ScopeColumns
 from qa.core.db import Base, UtcDateTime
 
@@ -118,13 +117,11 @@ class Interaction(Base):
     def scope_columns(cls) -> ScopeColumns:
         """The same as SQL."""
         return ScopeColumns(
-            about=lambda user_id: exists().where(
-                Participant.interaction_id == cls.id, Participant.user_id == user_id
+            about=lambda user_id: cls.id.in_(interactions_of(user_id)),
+            assigned=lambda user_id: cls.id.in_(
+                select(Viewer.interaction_id).where(Viewer.user_id == user_id)
             ),
-            assigned=lambda user_id: exists().where(
-                Viewer.interaction_id == cls.id, Viewer.user_id == user_id
-            ),
-            in_teams=lambda ids: cls.agent_id.in_(people_in(ids)),
+            in_teams=lambda ids: works_in(cls.agent_id, ids),
         )
 
 
