@@ -6,9 +6,11 @@ command line checks its input against them and prints them as JSON Schemas.
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 LARGEST = 1e15
 """Beyond this a double no longer counts by ones."""
@@ -26,6 +28,21 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _rating(value: Any) -> Any:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is None or isinstance(value, str) or (number and math.isfinite(value) and abs(value) <= LARGEST):
+        return value
+    raise PydanticCustomError("said", "must be a number, text or null.")
+
+
+def _category(value: Any) -> Any:
+    if value is None:
+        raise PydanticCustomError("said", "must be a number or text.")
+    return _rating(value)
+
+
+Rating = Annotated[float | str | None, BeforeValidator(_rating)]
+Category = Annotated[float | str, BeforeValidator(_category)]
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-LARGEST, le=LARGEST)]
 NotNegative = Annotated[float, Field(allow_inf_nan=False, ge=0, le=LARGEST)]
 Positive = Annotated[float, Field(allow_inf_nan=False, gt=0, le=LARGEST)]

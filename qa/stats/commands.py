@@ -168,8 +168,8 @@ def _sentence(error: ValidationError, known: list[str]) -> str:
     place = first["loc"]
     if first["type"] == "extra_forbidden":
         return f'"{place[0]}" is not an argument; there are {", ".join(known)}.'
-    words = WORDS.get(first["type"])
-    said = words.format(**first.get("ctx", {})) if words else f"cannot be used: {first['msg']}."
+    words = WORDS.get(first["type"], "cannot be used.")
+    said = first["msg"] if first["type"] == "said" else words.format(**first.get("ctx", {}))
     return f'"{_path(place)}" {said}'
 
 

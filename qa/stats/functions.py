@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from qa.stats import charts, effect, funnels, sampling, shrinkage, small_samples, verdicts
+from qa.stats import (
+    agreement,
+    charts,
+    effect,
+    funnels,
+    icc,
+    sampling,
+    shrinkage,
+    small_samples,
+    two_raters,
+    verdicts,
+)
 
 FUNCTIONS: Mapping[str, Callable[..., Mapping[str, Any]]] = {
     function.__name__: function
@@ -36,5 +47,13 @@ FUNCTIONS: Mapping[str, Callable[..., Mapping[str, Any]]] = {
         effect.expected_rtm,
         sampling.uniform,
         sampling.select_random,
+        agreement.alpha,
+        agreement.gwet_ac,
+        agreement.fleiss,
+        agreement.conger,
+        two_raters.cohen,
+        icc.icc,
+        two_raters.bias,
+        agreement.percent_agreement,
     )
 }

@@ -1,7 +1,7 @@
-"""Funnels: whose average lies outside what chance alone would give, among agents with few and many evaluations.
+"""Funnels: whose average lies outside what chance alone would give, with few evaluations and with many.
 
-``funnel`` draws the textbook's limits, which hold for scores that are spread evenly around their middle. Scores
-of calls are not: most are high and a few are very low. ``funnel_by_lot`` therefore deals out the evaluations
+``funnel`` draws the textbook's limits, which hold for scores that spread evenly around their middle. Scores
+of calls do not: most are high and a few are very low. ``funnel_by_lot`` therefore deals out the evaluations
 that there are to agents by lot, many times, and flags who lies further out than the lot puts anybody.
 """
 

@@ -129,13 +129,16 @@ def wilson(k: Count, n: Count, conf: Confidence = 0.95) -> ShareRange:
     at_most("k", k, "n", n)
     if n == 0:
         return {"n": 0, "p": None, "lo": None, "hi": None, "reason": "no_values"}
-    z = two_sided_z(conf)
-    p, square = k / n, z * z
+    lo, hi = wilson_limits(k, n, two_sided_z(conf))
+    return {"n": n, "p": k / n, "lo": lo, "hi": hi, "reason": None}
+
+
+def wilson_limits(k: float, n: float, z: float) -> tuple[float, float]:
+    """Return the limits for k of n > 0; k need not be whole, as a mean of shares is not."""
+    square = z * z
     middle = (k + square / 2) / (n + square)
     half = z / (n + square) * math.sqrt(k * (n - k) / n + square / 4)
-    lo = 0.0 if k == 0 else max(0.0, middle - half)
-    hi = 1.0 if k == n else min(1.0, middle + half)
-    return {"n": n, "p": p, "lo": lo, "hi": hi, "reason": None}
+    return 0.0 if k == 0 else max(0.0, middle - half), 1.0 if k == n else min(1.0, middle + half)
 
 
 def diff_proportions(k1: Count, n1: Count, k2: Count, n2: Count, conf: Confidence = 0.95) -> Difference:
