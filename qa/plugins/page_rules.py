@@ -111,10 +111,15 @@ def checked_page(page: Page, most_records: int) -> None:
             )
 
 
-def place_of(cursor: Cursor, page: Page) -> str:
-    """Return the mark by which a page is known again: its cursor and its ids."""
+def ids_of(page: Page) -> str:
+    """Return the mark of a page's records, empty for a page without any."""
     ids = [getattr(one, "external_id", "") or digest_of(ascii(one)) for one in page.records]
-    return digest_of(json.dumps([dict(cursor), ids], sort_keys=True, default=str))
+    return digest_of(as_json(ids)) if ids else ""
+
+
+def place_of(cursor: Cursor, ids: str) -> str:
+    """Return the mark by which a page is known again: its cursor and its records."""
+    return digest_of(as_json([dict(cursor), ids]))
 
 
 @dataclasses.dataclass(slots=True)

@@ -26,6 +26,7 @@ from qa.plugins.page_rules import (
     Sorted,
     checked_cursor,
     checked_page,
+    ids_of,
     place_of,
     sorted_out,
 )
@@ -52,6 +53,7 @@ log = logging.getLogger(__name__)
 HELD_PAUSE = timedelta(minutes=1)
 RECENT_RECORDS = 50
 SAME_PAGE_TIMES = 3
+SAME_IDS_TIMES = 10
 
 
 class Clock(Protocol):
@@ -177,6 +179,7 @@ class _Run:
         self.counts, self.page_count = Counts(), 0
         self.started = self.renewed = clock.monotonic()
         self.seen: Counter[str] = Counter()
+        self.last_ids, self.same_ids = "", 0
         self.recent: deque[bool] = deque(maxlen=RECENT_RECORDS)
 
     def go(self) -> Outcome:
@@ -339,10 +342,17 @@ class _Run:
         return replace(place, cursor=None, window=older)
 
     def _guard_against_loops(self, cursor: Cursor, page: Page) -> None:
-        mark = place_of(cursor, page)
+        ids = ids_of(page)
+        mark = place_of(cursor, ids)
         self.seen[mark] += 1
-        if self.seen[mark] >= SAME_PAGE_TIMES and not page.done:
+        self.same_ids = self.same_ids + 1 if ids and ids == self.last_ids else 1
+        self.last_ids = ids
+        if page.done:
+            return
+        if self.seen[mark] >= SAME_PAGE_TIMES:
             raise StuckCursor("The same cursor with the same records came three times.")
+        if self.same_ids >= SAME_IDS_TIMES:
+            raise StuckCursor(f"The same records came {SAME_IDS_TIMES} times in a row.")
 
     def _guard_against_drift(self, found: Sorted) -> None:
         """Raise ``Drifted`` when too many of a page, or of the last few small pages, are bad.

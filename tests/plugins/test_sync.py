@@ -206,6 +206,15 @@ def test_a_round_of_the_same_pages_ends_the_run(site: Site) -> None:
     assert outcome.error.startswith("StuckCursor")
 
 
+def test_the_same_records_behind_ever_new_cursors_end_the_run(site: Site) -> None:
+    def pages(cursor: Any, window: Window | None) -> Iterator[Page]:
+        for n in range(1_000):
+            yield Page([record(1), record(2)], {"page": n})
+
+    outcome = site.run(pages)
+    assert (outcome.state, outcome.pages) == (State.DEGRADED, 9)
+
+
 def test_an_empty_page_that_is_not_the_last_goes_on(site: Site) -> None:
     pages = [Page([record(1)], {"at": 1}), Page([], {"at": 2}), Page([record(3)], {"at": 3}, done=True)]
     assert site.run(lambda cursor, window: iter(pages)).stop is Stop.DONE
