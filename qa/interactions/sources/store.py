@@ -35,8 +35,9 @@ from qa.interactions.sources.models import (
     SyncLane,
     SyncRun,
 )
-from qa.plugins.api import AgentRef, MediaRef, Window
-from qa.plugins.page_rules import as_json, digest_of, plain
+from qa.plugins.api import AgentRef, MediaRef, Page, Window
+from qa.plugins.masking import Mask
+from qa.plugins.page_rules import PAGE_BYTES, as_json, digest_of, plain, sorted_out
 from qa.plugins.store import (
     Counts,
     Lane,
@@ -138,6 +139,25 @@ class DatabaseStore:
             _release(session, source_id, [one.line.external_id for one in parsed])
             if page.moves or kept or counts.deleted or rejected:
                 _move(session, lease, page, len(parsed))
+        return Counts(counts.new, counts.changed, counts.unchanged, counts.deleted, len(rejected))
+
+    def write_single(self, source: str, stream: str, page: Page, *, secrets: Sequence[str]) -> Counts:
+        """Keep a page that was pulled for one object: no lane, no cursor, the same rules."""
+        found = sorted_out(page, Mask(secrets), PAGE_BYTES)
+        write = PageWrite(list(found.good.values()), found.bad, [], None, 1, None, False, moves=False)
+        parsed, media, unkept = _mapped(write)
+        rejected = [*write.rejected, *unkept]
+        with self._database.transaction() as session:
+            source_id = session.scalar(select(Source.id).where(Source.key == source))
+            if source_id is None:
+                raise NotFound(f"There is no source {source}.")
+            counts = storing_service.Counts()
+            kept = storing_service.store_lines(
+                session, SYSTEM, source=source, lines=parsed, counts=counts, now=clock.now()
+            )
+            _note_media(session, source_id, kept, media, now=clock.now())
+            self._quarantine(session, source_id, stream, rejected)
+            _release(session, source_id, [one.line.external_id for one in parsed])
         return Counts(counts.new, counts.changed, counts.unchanged, counts.deleted, len(rejected))
 
     def _quarantine(
