@@ -13,6 +13,7 @@ import qa.core.audit
 import qa.core.jobs
 import qa.core.outbox
 import qa.evaluations.models
+import qa.extensions.models
 import qa.interactions.alias_models
 import qa.interactions.models
 import qa.interactions.sources.models
@@ -26,6 +27,7 @@ MODELS = (
     qa.core.jobs,
     qa.core.outbox,
     qa.evaluations.models,
+    qa.extensions.models,
     qa.interactions.alias_models,
     qa.interactions.models,
     qa.interactions.sources.models,
