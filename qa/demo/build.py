@@ -31,7 +31,7 @@ from qa.core.storage import Storage, store_sealed
 from qa.core.text import folded, sort_key
 from qa.demo import judge
 from qa.demo.dialogue import NAMES, NOTES, TOPICS, talk
-from qa.demo.people import SITES, DemoPerson, everybody
+from qa.demo.people import DemoPerson, everybody, sites_for
 from qa.evaluations.models import Assignment, CommentTemplate
 from qa.interactions.import_lines import RECORDING_KEY
 from qa.interactions.models import Interaction, InteractionTag, Participant, Recording, Turn
@@ -129,17 +129,9 @@ def _organise(
 ) -> tuple[Centre, list[dict[str, str]]]:
     joined = until - timedelta(days=400)
     born = datetime.combine(joined, time(8), tzinfo=UTC)
-    teams: dict[str, int] = {}
-    for site, names in (("Harbor Mobile", ()), *SITES):
-        parent = teams.get("Harbor Mobile")
-        for name in (site, *names):
-            team = Team(
-                name=name, parent_id=parent if name == site else teams[site], created_at=born, is_demo=True
-            )
-            session.add(team)
-            session.flush()
-            teams[name] = team.id
+    teams = _teams(session, size, born)
     people, by_id, sign_ins = {}, {}, []
+    made: list[tuple[DemoPerson, User]] = []
     for person in everybody(random, size.agents):
         password = "-".join([*(secrets.choice(WORDS) for _ in range(3)), str(secrets.randbelow(90) + 10)])
         team_id = teams.get(person.team) if person.team else None
@@ -155,14 +147,15 @@ def _organise(
             is_demo=True,
             created_at=born,
         )
-        session.add(user)
-        session.flush()
-        session.add_all(UserRole(user_id=user.id, role=role) for role in person.roles)
-        if team_id is not None:
-            session.add(Membership(user_id=user.id, team_id=team_id, since=joined))
-        people[person.name], by_id[user.id] = user.id, person
+        made.append((person, user))
         if person.signs_in:
             sign_ins.append({"role": person.roles[0], "email": person.email, "password": password})
+    session.add_all(user for _, user in made)
+    session.flush()
+    for person, user in made:
+        people[person.name], by_id[user.id] = user.id, person
+        session.add_all(UserRole(user_id=user.id, role=role) for role in person.roles)
+        session.add_all(_memberships(person, user.id, teams, joined, until))
     versions = {}
     for name in ("voice-support", "sales-compliance", "chat", "email-ticket"):
         text = (resources.files("qa.scorecards") / "ready" / f"{name}.yaml").read_text(encoding="utf-8")
@@ -171,6 +164,34 @@ def _organise(
     session.add_all(CommentTemplate(title=t, text=w, is_demo=True, created_at=born) for t, w in TEMPLATES)
     audit.record(session, SYSTEM, "demo:build", "site", "demo", now=now)
     return Centre(random, until, now, people, by_id, teams, versions), sign_ins
+
+
+def _teams(session: Session, size: Size, born: datetime) -> dict[str, int]:
+    teams: dict[str, int] = {}
+    for site, names in (("Harbor Mobile", ()), *sites_for(size.agents)):
+        parent = teams.get("Harbor Mobile")
+        for name in (site, *names):
+            above = parent if name == site else teams[site]
+            team = Team(name=name, parent_id=above, created_at=born, is_demo=True)
+            session.add(team)
+            session.flush()
+            teams[name] = team.id
+    return teams
+
+
+def _memberships(
+    person: DemoPerson, user_id: int, teams: dict[str, int], joined: date, until: date
+) -> list[Membership]:
+    """Return where somebody works, and where they worked before a move."""
+    if person.team is None:
+        return []
+    if person.former_team is None:
+        return [Membership(user_id=user_id, team_id=teams[person.team], since=joined)]
+    moved = until - timedelta(days=person.moved_days_ago)
+    return [
+        Membership(user_id=user_id, team_id=teams[person.former_team], since=joined, until=moved),
+        Membership(user_id=user_id, team_id=teams[person.team], since=moved),
+    ]
 
 
 WORDS = [
@@ -280,7 +301,7 @@ def _conversation(centre: Centre, random: Random, number: int, agent_id: int, wi
     topic, channel = random.choice(TOPICS), random.choice(CHANNELS)
     started = _moment(centre, random)
     good = random.random() < person.quality
-    lines = talk(topic, random, person.name, good=good)
+    lines = talk(topic, random, person.name, good=good) if with_words else []
     length_ms = int(min(3 * 3600, math.exp(random.gauss(5.6, 0.55))) * 1000)
     if number % 997 == 500:
         length_ms = 3 * 3600 * 1000
@@ -297,7 +318,7 @@ def _conversation(centre: Centre, random: Random, number: int, agent_id: int, wi
         "customer_reference": f"C-{random.randrange(10_000, 99_999)}",
         "customer_name": random.choice(NAMES),
         "agent_id": agent_id,
-        "team_id": centre.teams.get(person.team or ""),
+        "team_id": centre.teams.get(person.team_on((centre.until - started.date()).days) or ""),
         "started_at": started,
         "ended_at": started + timedelta(milliseconds=end_ms),
         "duration_ms": end_ms,

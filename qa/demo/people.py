@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
+from string import ascii_uppercase
+from typing import Any
 
 FIRST = [
     "Dana",
@@ -120,11 +122,36 @@ class DemoPerson:
     signs_in: bool
     quality: float = 0.0
     severity: float = 0.0
+    former_team: str | None = None
+    moved_days_ago: int = 0
+
+    def team_on(self, days_ago: int) -> str | None:
+        """Return the team they worked in so many days ago."""
+        return self.former_team if self.former_team and days_ago > self.moved_days_ago else self.team
+
+
+TEAM_SIZE = 15
+MOVED_DAYS = (20, 70)
+
+
+def sites_for(agents: int) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the sites with their teams: six, or as many as put fifteen agents into each."""
+    count = max(1, -(-agents // (TEAM_SIZE * sum(len(names) for _, names in SITES))))
+    return tuple(
+        (
+            site,
+            (
+                *names,
+                *(f"{name} {number}" for number in range(2, count + 1) for name in names),
+            ),
+        )
+        for site, names in SITES
+    )
 
 
 def everybody(random: Random, agents: int) -> list[DemoPerson]:
     """Return all people; the one for each role first."""
-    teams = [team for _, names in SITES for team in names]
+    teams = [team for _, names in sites_for(agents) for team in names]
     found = [
         DemoPerson(
             name=name,
@@ -139,13 +166,13 @@ def everybody(random: Random, agents: int) -> list[DemoPerson]:
     taken = {person.name for person in found}
 
     def name() -> str:
-        while True:
-            made = f"{random.choice(FIRST)} {random.choice(LAST)}"
-            if made not in taken:
-                taken.add(made)
-                return made
+        made = first, last = random.choice(FIRST), random.choice(LAST)
+        tries = [" ".join(made), *(f"{first} {letter}. {last}" for letter in ascii_uppercase)]
+        chosen = next((one for one in tries if one not in taken), f"{tries[0]} {len(taken)}")
+        taken.add(chosen)
+        return chosen
 
-    def add(roles: tuple[str, ...], team: str | None, **facts: float) -> None:
+    def add(roles: tuple[str, ...], team: str | None, **facts: Any) -> None:
         who = name()
         mail = f"{who.lower().replace(' ', '.')}.{len(found)}@harbor.example"
         found.append(DemoPerson(who, mail, roles, team, False, **facts))
@@ -157,5 +184,9 @@ def everybody(random: Random, agents: int) -> list[DemoPerson]:
     for _ in range(2):
         add(("coach",), None)
     for number in range(agents - 1):
-        add(("agent",), teams[number % len(teams)], quality=min(0.97, max(0.5, random.gauss(0.8, 0.08))))
+        place = number % len(teams)
+        facts: dict[str, Any] = {"quality": min(0.97, max(0.5, random.gauss(0.8, 0.08)))}
+        if number % 10 == 7:
+            facts |= {"former_team": teams[place - 1], "moved_days_ago": random.randint(*MOVED_DAYS)}
+        add(("agent",), teams[place], **facts)
     return found
