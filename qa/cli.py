@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "evaluations": ("qa.evaluations.commands", "group", "Recompute stored scores and compare."),
     "stats": ("qa.stats.commands", "stats", "Compute one statistic from JSON to JSON, to check the product."),
     "jobs": ("qa.jobs_commands", "group", "List, retry and discard background jobs."),
+    "plugin": ("qa.plugins.commands", "group", "Start, check and try a plugin."),
     "doctor": ("qa.doctor_commands", "doctor", "Look at this machine and its configuration; change nothing."),
 }
 """Name: module, attribute, and the line that ``qa --help`` shows."""
