@@ -24,7 +24,8 @@ class RefusedArgument(ValueError):
         self.argument = argument
 
 
-def _whole(value: Any) -> Any:
+def whole(value: Any) -> Any:
+    """Return 4 for 4.0, as JSON Schema counts; anything else as it is."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -49,8 +50,8 @@ Positive = Annotated[float, Field(allow_inf_nan=False, gt=0, le=LARGEST)]
 Share = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1)]
 OpenShare = Annotated[float, Field(allow_inf_nan=False, gt=0, lt=1)]
 Chance = Annotated[float, Field(allow_inf_nan=False, gt=0, le=1)]
-Count = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=int(LARGEST))]
-FromOne = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=int(LARGEST))]
+Count = Annotated[int, Field(ge=0, le=int(LARGEST)), BeforeValidator(whole)]
+FromOne = Annotated[int, Field(ge=1, le=int(LARGEST)), BeforeValidator(whole)]
 Confidence = Annotated[float, Field(allow_inf_nan=False, ge=0.01, lt=1, description="0.95 is 95 %")]
 Bounds = Annotated[list[Number], Field(min_length=2, max_length=2)]
 

@@ -10,7 +10,7 @@ import math
 from itertools import pairwise
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from typing_extensions import TypedDict
 
 from qa.stats.arguments import (
@@ -21,6 +21,7 @@ from qa.stats.arguments import (
     RefusedArgument,
     at_most,
     same_length,
+    whole,
 )
 from qa.stats.small_samples import mean_of
 
@@ -30,7 +31,7 @@ MEAN_RANGE_OF_TWO = 1.128
 RANGE_LIMIT_OF_TWO = 3.267
 """D₄: the upper limit of a moving range, in mean moving ranges."""
 
-Baseline = Annotated[FromOne, Field(ge=FEWEST_POINTS)]
+Baseline = Annotated[int, Field(ge=FEWEST_POINTS), BeforeValidator(whole)]
 
 
 class Xmr(TypedDict):

@@ -7,6 +7,8 @@ from typing import Any
 
 from qa.stats import (
     agreement,
+    allocation,
+    autoscorers,
     charts,
     effect,
     funnels,
@@ -16,6 +18,7 @@ from qa.stats import (
     small_samples,
     two_raters,
     verdicts,
+    weighting,
 )
 
 FUNCTIONS: Mapping[str, Callable[..., Mapping[str, Any]]] = {
@@ -47,6 +50,12 @@ FUNCTIONS: Mapping[str, Callable[..., Mapping[str, Any]]] = {
         effect.expected_rtm,
         sampling.uniform,
         sampling.select_random,
+        sampling.inclusion_probabilities,
+        sampling.select_pps,
+        sampling.select_systematic,
+        weighting.weighted_mean,
+        weighting.stratified_mean,
+        allocation.allocate,
         agreement.alpha,
         agreement.gwet_ac,
         agreement.fleiss,
@@ -55,5 +64,11 @@ FUNCTIONS: Mapping[str, Callable[..., Mapping[str, Any]]] = {
         icc.icc,
         two_raters.bias,
         agreement.percent_agreement,
+        autoscorers.rogan_gladen,
+        autoscorers.prevalence_ci,
+        autoscorers.confusion,
+        autoscorers.combine_binary,
+        autoscorers.combine_numeric,
+        autoscorers.ppi,
     )
 }

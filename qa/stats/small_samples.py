@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from typing_extensions import TypedDict
 
 from qa.stats.arguments import (
@@ -22,6 +22,7 @@ from qa.stats.arguments import (
     RefusedArgument,
     Share,
     at_most,
+    whole,
 )
 from qa.stats.distributions import normal_quantile, two_sided_t, two_sided_z
 
@@ -294,7 +295,7 @@ def _both_errors(power: float, alpha: float) -> float:
 
 
 def n_for_icc(
-    k: Annotated[FromOne, Field(ge=2)],
+    k: Annotated[int, Field(ge=2, le=1_000_000), BeforeValidator(whole)],
     rho: Share,
     width: Annotated[float, Field(allow_inf_nan=False, ge=1e-6, le=2)],
     conf: Confidence = 0.95,
