@@ -61,6 +61,8 @@ def cohen(table: Table, weights: WeightsName = "identity") -> Kappa:
     if po == 1:
         return {"coef": 1.0, "se": None, "po": 1.0, "pe": pe, "n": n, "reason": "no_disagreement"}
     se = _error(table, weight, rows, columns, kappa, pe)
+    if se == 0:
+        return {"coef": kappa, "se": None, "po": po, "pe": pe, "n": n, "reason": "no_variation"}
     return {"coef": kappa, "se": se, "po": po, "pe": pe, "n": n, "reason": None}
 
 
@@ -80,7 +82,8 @@ def _error(
         for i in places
         for j in places
     )
-    return math.sqrt(max(0.0, spread - (kappa - pe * (1 - kappa)) ** 2) / n) / (1 - pe)
+    variance = spread - (kappa - pe * (1 - kappa)) ** 2
+    return math.sqrt(variance / n) / (1 - pe) if variance > 1e-15 else 0.0
 
 
 def bias(a: list[Number], b: list[Number], conf: Confidence = 0.95) -> Bias:

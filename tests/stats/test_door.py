@@ -22,33 +22,11 @@ from qa.stats.functions import FUNCTIONS
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = json.loads((Path(__file__).parent / "published.json").read_text(encoding="utf-8"))
-KEYWORDS = set(
-    [
-        "$defs",
-        "$ref",
-        "additionalProperties",
-        "anyOf",
-        "const",
-        "default",
-        "description",
-        "enum",
-        "examples",
-        "exclusiveMaximum",
-        "exclusiveMinimum",
-        "format",
-        "items",
-        "maxItems",
-        "maximum",
-        "minItems",
-        "minLength",
-        "minimum",
-        "pattern",
-        "properties",
-        "required",
-        "title",
-        "type",
-    ]
-)
+KEYWORDS = {
+    *("$defs", "$ref", "additionalProperties", "anyOf", "const", "default", "description", "enum", "format"),
+    *("exclusiveMaximum", "exclusiveMinimum", "items", "maxItems", "maximum", "minItems", "minimum"),
+    *("properties", "required", "title", "type"),
+}
 LISTED = {name: described(name) for name in FUNCTIONS}
 
 
