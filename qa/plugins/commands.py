@@ -87,10 +87,7 @@ def _checked(folder: Path, only: Sequence[str], junit: Path | None, html: Path |
     verdict = None
     for one in check_plugin(folder.resolve(), only=only):
         if isinstance(one, Result):
-            click.echo(
-                f"{SIGNS.get(one.verdict, '✓')} {one.name}"
-                + (f"\n{one.message}\n" if one.verdict == BROKEN else "")
-            )
+            click.echo(f"{SIGNS.get(one.verdict, '✓')} {one.message if one.verdict == BROKEN else one.name}")
         else:
             verdict = one
     assert verdict is not None

@@ -73,7 +73,7 @@ def message_of(check: Check, broken: Broken) -> str:
     lines = [
         f"{check.name}: {check.title}",
         f"  Broken:   {law_of(check.law if broken.law is None else broken.law)}",
-        f"  Where:    {broken.where or 'see below'}",
+        f"  Where:    {broken.where or 'nobody can tell'}",
         f"  Happened: {broken.happened}",
         f"  Cure:     {broken.cure or check.cure}",
         f"  Read on:  docs/plugins/checks/{check.number}.md",

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from qa.plugins.api import Connector, Page
 from qa.plugins.testing.bench import Bench, crossed
 from qa.plugins.testing.child import BROKEN, NOT_NEEDED, Result, run_check
-from qa.plugins.testing.laws import Check
+from qa.plugins.testing.laws import Broken, Check, line_of
 from qa.plugins.testing.registry import CHECKS
 from qa.plugins.testing.twin import Twin
 from qa.plugins.testing.watch import Watch
@@ -48,7 +48,11 @@ def warm_up() -> None:
 
 
 def _work(check: Check, connector: type[Connector], twin: type[Twin], watch: Watch) -> None:
-    check.run(Bench(connector, twin, watch))
+    try:
+        check.run(Bench(connector, twin, watch))
+    except Broken as broken:
+        broken.where = broken.where or line_of(connector.pull)
+        raise
 
 
 class ConnectorSuite:
