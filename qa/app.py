@@ -20,6 +20,7 @@ from qa.evaluations import views as evaluations
 from qa.insights import views as insights
 from qa.interactions import alias_views as aliases
 from qa.interactions import views as interactions
+from qa.interactions.sources import views as sources
 from qa.scorecards import views as scorecards
 from qa.web import (
     addresses,
@@ -42,6 +43,7 @@ BLUEPRINTS = (
     insights.bp,
     interactions.bp,
     aliases.bp,
+    sources.bp,
     scorecards.bp,
     evaluations.bp,
 )

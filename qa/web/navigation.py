@@ -63,6 +63,7 @@ GROUPS: tuple[tuple[str, tuple[Link, ...]], ...] = (
         (
             Link("People", "accounts.people", "people", _roles("lead manager ops privacy admin")),
             Link("Teams", "accounts.teams", "flag", _roles("manager admin")),
+            Link("Sources", "sources.index", "plug", _roles("manager privacy auditor admin")),
         ),
     ),
 )

@@ -36,7 +36,7 @@ PAGES = {
     ),
     "agent": ("/", "/evaluations"),
     "manager": ("/people", "/teams", "/unknown-accounts", "/interactions"),
-    "admin": ("/people", "/people/new", "/teams"),
+    "admin": ("/people", "/people/new", "/teams", "/sources", "/sources/new", "/quarantine"),
 }
 
 

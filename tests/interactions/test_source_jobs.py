@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
-import threading
-from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
@@ -17,93 +13,13 @@ from qa.core import clock
 from qa.core.actor import SYSTEM
 from qa.core.db import Database
 from qa.core.jobs import Job
-from qa.core.storage import LocalStorage
 from qa.interactions.models import Interaction, Recording
 from qa.interactions.sources import inbox_service, service
-from qa.interactions.sources.connectors import Connectors, Facts
 from qa.interactions.sources.jobs import Runner
 from qa.interactions.sources.models import Delivery, MediaReference, Repull, Source, SyncLane, SyncRun
-from qa.interactions.sources.service import Wanted
-from qa.plugins.discovery import Candidate, find
-from qa.plugins.hosting import Host
-from qa.plugins.report import Report
 from qa.plugins.signatures import Received
 from tests.factories import NOW
-from tests.interactions.sources_site import KEYS
-
-Ticket = dict[str, Any]
-
-
-class Twin:
-    """The vendor's file."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self.says(tickets=[])
-
-    def says(self, **told: Any) -> None:
-        self.file.write_text(json.dumps(told))
-
-    def noted(self, what: str) -> list[str]:
-        file = Path(f"{self.file}.{what}")
-        return file.read_text().splitlines() if file.exists() else []
-
-
-class OnePlugin:
-    """A shelf with the twin on it."""
-
-    def __init__(self, candidate: Candidate) -> None:
-        self.found = candidate
-
-    def candidate(self, plugin: str) -> Candidate:
-        assert plugin == self.found.name
-        return self.found
-
-    def secrets(self, source_key: str) -> Mapping[str, str]:
-        return {"token": "t0ken-marker", "webhook_secret": "h00k-marker"}
-
-
-@pytest.fixture(scope="module")
-def plugged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Host, Candidate, Report]]:
-    """The twin plugin, loaded in its own process, once for all tests of this file."""
-    folder = tmp_path_factory.mktemp("plugins")
-    shutil.copy(Path(__file__).with_name("twin_plugin.py"), folder / "twin.py")
-    (candidate,) = [one for one in find(folder) if one.name == "twin"]
-    host = Host(tmp_path_factory.mktemp("work"))
-    report = host.load(candidate)
-    assert report.is_ok, report
-    yield host, candidate, report
-    host.close()
-
-
-@pytest.fixture
-def twin(tmp_path: Path) -> Twin:
-    """What lies upstream."""
-    return Twin(tmp_path / "vendor.json")
-
-
-@pytest.fixture
-def runner(plugged: tuple[Host, Candidate, Report], tmp_path: Path) -> Runner:
-    """The jobs of sources."""
-    host, candidate, report = plugged
-    facts = Facts(report.name, report.title, report.version, report.offers[0])
-    return Runner(
-        keys=KEYS,
-        storage=LocalStorage(tmp_path / "recordings"),
-        folder=tmp_path / "fetching",
-        connectors=Connectors(host, OnePlugin(candidate)),
-        facts=lambda _plugin, _connector: facts,
-        stopping=threading.Event(),
-    )
-
-
-@pytest.fixture
-def source_id(database: Database, twin: Twin, runner: Runner) -> int:
-    """A source that reads the twin."""
-    wanted = Wanted("Ticket system", "twin", "twin", {"file": str(twin.file), "size": 2})
-    able = runner.facts("twin", "twin").able
-    with database.transaction() as session:
-        return service.create_source(session, SYSTEM, wanted, able, past=None, now=clock.now()).id
+from tests.interactions.sources_site import ABLE, KEYS, Twin
 
 
 def pull(
@@ -178,7 +94,7 @@ def test_due_lanes_are_asked_for_once_live_ones_first(
             SYSTEM,
             source_id,
             since=clock.now() - timedelta(days=20),
-            able=runner.facts("twin", "twin").able,
+            able=ABLE,
             now=clock.now(),
         )
         for job in session.scalars(select(Job)):
@@ -202,7 +118,7 @@ def test_a_backfill_goes_back_window_by_window_and_ends(
             SYSTEM,
             source_id,
             since=clock.now() - timedelta(days=20),
-            able=runner.facts("twin", "twin").able,
+            able=ABLE,
             now=clock.now(),
         )
     pull(runner, database, source_id, lane="backfill")

@@ -6,16 +6,23 @@ What a connector raises with a meaning (``qa.plugins.api`` errors) comes through
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from qa.core.crypto import Keys
+from qa.core.db import Database
+from qa.core.errors import NotFound
+from qa.extensions.models import Plugin
+from qa.extensions.secrets_service import open_secrets
 from qa.interactions.sources.models import Source
 from qa.interactions.sources.service import Able
 from qa.plugins.api import (
-    Check,
     ExternalRef,
     Hmac,
     Media,
@@ -30,9 +37,7 @@ from qa.plugins.api import (
     Window,
 )
 from qa.plugins.calling import IsWanted, Outcome, Work, always
-from qa.plugins.discovery import Candidate
-from qa.plugins.hosting import Host
-from qa.plugins.report import Offer
+from qa.plugins.report import Offer, from_json
 from qa.plugins.settings_form import Judged
 from qa.plugins.store import AGENTS, Cursor, Lane
 
@@ -41,6 +46,7 @@ CHECK_SECONDS = 60.0
 PULL_SECONDS = 1_200.0
 ONE_SECONDS = 60.0
 MEDIA_SECONDS = 900.0
+Start = Callable[[Cursor | None, Window | None], Iterator[Page | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,68 +100,102 @@ class Facts:
         return None if kind is None else kind(**told)
 
 
-class Shelf(Protocol):
-    """Which plugins are there and enabled, and the secrets that were given for a source."""
+class Calls(Protocol):
+    """What calls plugins: ``qa.extensions`` keeps their settings, figures and rests."""
 
-    def candidate(self, plugin: str) -> Candidate:
-        """Return an enabled plugin; raise ``NotFound`` or ``Conflict`` with a sentence for any other."""
+    def call(self, database: Database, plugin: str, work: Work, is_wanted: IsWanted = always) -> Outcome:
+        """Make one call."""
 
-    def secrets(self, source_key: str) -> Mapping[str, str]:
-        """Return a source's secrets by field."""
+    def stream(
+        self, database: Database, plugin: str, work: Work, is_wanted: IsWanted = always
+    ) -> Iterator[Any]:
+        """Yield what a streaming method yields, None about each second while it is at work."""
+
+    def judge(
+        self, plugin: str, connector: str, typed: Mapping[str, list[str]], kept: frozenset[str]
+    ) -> Judged:
+        """Let a settings form judge what was typed."""
+
+
+def owner_of(source_key: str) -> str:
+    """Return the owner under which a source's secrets are kept."""
+    return f"source:{source_key}"
+
+
+def list_facts(session: Session) -> list[Facts]:
+    """Return the connectors of all enabled plugins that could be loaded, by title."""
+    rows = session.scalars(select(Plugin).where(Plugin.is_enabled, Plugin.is_there))
+    found = [facts for row in rows for facts in _facts_of(row)]
+    return sorted(found, key=lambda one: one.title.casefold())
+
+
+def find_facts(session: Session, plugin: str, connector: str) -> Facts | None:
+    """Return what is known about one connector, None when its plugin is off, away or broken."""
+    row = session.get(Plugin, plugin)
+    if row is None or not row.is_enabled:
+        return None
+    return next((one for one in _facts_of(row) if one.offer.key == connector), None)
+
+
+def get_facts(session: Session, plugin: str, connector: str) -> Facts:
+    """Return what is known about one connector, or raise ``NotFound`` with what to do."""
+    facts = find_facts(session, plugin, connector)
+    if facts is None:
+        raise NotFound(f"The plugin {plugin} does not run here. Install and enable it on the plugins page.")
+    return facts
+
+
+def _facts_of(row: Plugin) -> list[Facts]:
+    if row.report is None:
+        return []
+    report = from_json(row.report)
+    if not report.is_ok:
+        return []
+    offers = [offer for offer in report.offers if offer.kind == KIND]
+    return [Facts(row.name, report.title or row.name, report.version, offer) for offer in offers]
 
 
 class Connectors:
     """The site's connectors, each call with a deadline."""
 
-    def __init__(self, host: Host, shelf: Shelf, *, site_zone: str = "UTC") -> None:
-        self._host, self._shelf, self._zone = host, shelf, site_zone
+    def __init__(self, calls: Calls, database: Database, keys: Keys, *, site_zone: str = "UTC") -> None:
+        self._calls, self._database, self._keys, self._zone = calls, database, keys, site_zone
 
-    def _work(self, source: Source, method: str, seconds: float, **more: Any) -> tuple[Candidate, Work]:
+    def secrets(self, source: Source) -> dict[str, str]:
+        """Return a source's secrets, for use in this process only."""
+        with self._database.reading() as session:
+            return open_secrets(session, self._keys, owner_of(source.key))
+
+    def _work(self, source: Source, method: str, seconds: float, **more: Any) -> Work:
         stream, lane = more.pop("stream", ""), more.pop("lane", Lane.LIVE)
         info = SourceInfo(source.key, source.connector, stream, str(lane), self._zone)  # type: ignore[arg-type]
-        work = Work(
+        return Work(
             KIND,
             source.connector,
             method,
             config=source.config,
-            secrets=self._shelf.secrets(source.key),
+            secrets=self.secrets(source),
             deadline_seconds=seconds,
             source=info,
             **more,
         )
-        return self._shelf.candidate(source.plugin), work
 
     def _call(self, source: Source, method: str, seconds: float, **more: Any) -> Any:
-        candidate, work = self._work(source, method, seconds, **more)
-        return self._host.call(candidate, work).value
+        work = self._work(source, method, seconds, **more)
+        return self._calls.call(self._database, source.plugin, work).value
 
     def judge(
         self, plugin: str, connector: str, typed: Mapping[str, list[str]], kept: frozenset[str]
     ) -> Judged:
         """Let the connector's own form judge what a person typed."""
-        return self._host.judge(self._shelf.candidate(plugin), connector, typed, kept)
+        return self._calls.judge(plugin, connector, typed, kept)
 
-    def secret_values(self, source: Source) -> list[str]:
-        """Return what must not appear in anything that is kept."""
-        return list(self._shelf.secrets(source.key).values())
+    def check(self, source: Source) -> Outcome:
+        """Make a real call and tell what the credentials may: the outcome's value is a ``Check``."""
+        work = self._work(source, "check", CHECK_SECONDS)
+        return self._calls.call(self._database, source.plugin, work)
 
-    def check(self, source: Source, outcome: Outcome | None = None) -> Check:
-        """Make a real call and tell what the credentials may."""
-        candidate, work = self._work(source, "check", CHECK_SECONDS)
-        told = self._host.call(candidate, work)
-        if outcome is not None:
-            outcome.seconds, outcome.traffic = told.seconds, told.traffic
-        found: Check = told.value
-        return found
-
-    def pages(
-        self,
-        source: Source,
-        stream: str,
-        lane: Lane,
-        is_wanted: IsWanted = always,
-        outcome: Outcome | None = None,
-    ) -> Any:
+    def pages(self, source: Source, stream: str, lane: Lane, is_wanted: IsWanted = always) -> Start:
         """Return what starts the connector's ``pull``, for the sync loop."""
 
         def start(cursor: Cursor | None, window: Window | None) -> Iterator[Page | None]:
@@ -163,10 +203,8 @@ class Connectors:
             method = "agents" if stream == AGENTS else "pull"
             if stream != AGENTS:
                 arguments |= {"stream": stream, "window": window}
-            candidate, work = self._work(
-                source, method, PULL_SECONDS, stream=stream, lane=lane, arguments=arguments
-            )
-            yield from self._host.stream(candidate, work, is_wanted, outcome)
+            work = self._work(source, method, PULL_SECONDS, stream=stream, lane=lane, arguments=arguments)
+            yield from self._calls.stream(self._database, source.plugin, work, is_wanted)
 
         return start
 

@@ -11,7 +11,6 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,15 +23,16 @@ from qa.core import clock, jobs
 from qa.core.actor import SYSTEM
 from qa.core.crypto import Keys
 from qa.core.db import Database
-from qa.core.errors import DomainError, NotFound
+from qa.core.errors import DomainError
 from qa.core.storage import Storage, store_sealed
 from qa.interactions import service as interactions
 from qa.interactions.import_lines import RECORDING_KEY
 from qa.interactions.models import Recording
-from qa.interactions.sources import inbox_service, media_service, service
-from qa.interactions.sources.connectors import Connectors, Facts
+from qa.interactions.sources import inbox_service, media_service, quarantine_service, service
+from qa.interactions.sources.connectors import Connectors, Facts, find_facts, get_facts
 from qa.interactions.sources.models import Source, SyncLane
 from qa.interactions.sources.store import DatabaseStore
+from qa.interactions.sources.trial import check_source, try_source
 from qa.plugins import sync
 from qa.plugins.api import ExternalRef, Gone, NotReady, PluginError, RateLimited
 from qa.plugins.calling import PluginFailed
@@ -45,7 +45,6 @@ LIVE_SHARE = timedelta(minutes=10)
 MEDIA_SHARE_SECONDS = 60.0
 SPAN = timedelta(days=7)
 Payload = dict[str, Any]
-FindFacts = Callable[[str, str], Facts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,6 @@ class Runner:
     storage: Storage
     folder: Path
     connectors: Connectors
-    facts: FindFacts
     stopping: threading.Event
 
     # --- pulling -------------------------------------------------------------
@@ -73,9 +71,9 @@ class Runner:
         with database.reading() as session:
             source = session.get(Source, payload["source_id"])
             lane = session.get(SyncLane, (payload["source_id"], payload["stream"], payload["lane"]))
-        if source is None or lane is None or source.is_paused or lane.is_paused or lane.is_finished:
-            return
-        facts = self.facts(source.plugin, source.connector)
+            if source is None or lane is None or source.is_paused or lane.is_paused or lane.is_finished:
+                return
+            facts = get_facts(session, source.plugin, source.connector)
         store = DatabaseStore(
             database, self.keys, plugin_version=facts.plugin_version, stopping=self.stopping
         )
@@ -101,8 +99,23 @@ class Runner:
             every=every,
             cursor_version=facts.cursor_version,
             migrate=lambda cursor, version: self.connectors.migrated(source, cursor, version),
-            secrets=self.connectors.secret_values(source),
+            secrets=list(self.connectors.secrets(source).values()),
         )
+
+    def try_out(self, database: Database, payload: Payload) -> None:
+        """Test a source, or read some records without storing them; keep what was found for its page."""
+        source = _source(database, payload["source_id"])
+        if source is None:
+            return
+        now, what = clock.now(), payload["what"]
+        if what == "check":
+            told = check_source(self.connectors, source, now)
+        else:
+            with database.reading() as session:
+                stream = get_facts(session, source.plugin, source.connector).streams[0]
+                told = try_source(session, self.connectors, source, stream, now)
+        with database.transaction() as session:
+            service.keep_trial(session, SYSTEM, source.id, what, told, now=clock.now())
 
     # --- webhooks ------------------------------------------------------------
 
@@ -139,20 +152,22 @@ class Runner:
         source = _source(database, source_id)
         if source is None or source.is_paused:
             return
-        facts = self.facts(source.plugin, source.connector)
-        store = DatabaseStore(database, self.keys, plugin_version=facts.plugin_version)
         with database.reading() as session:
+            facts = get_facts(session, source.plugin, source.connector)
             due = inbox_service.due_refs(session, SYSTEM, source_id=source_id, now=clock.now())
+        store = DatabaseStore(database, self.keys, plugin_version=facts.plugin_version)
         for ref in due:
             if self.stopping.is_set():
                 return
-            self._pull_again(database, store, source, ref)
+            self._pull_again(database, store, source, ref, facts.streams[0])
         with database.transaction() as session:
             inbox_service.ask_to_repull(session, SYSTEM, source_id=source_id, now=clock.now())
 
-    def _pull_again(self, database: Database, store: DatabaseStore, source: Source, ref: Any) -> None:
+    def _pull_again(
+        self, database: Database, store: DatabaseStore, source: Source, ref: Any, main: str
+    ) -> None:
         due_at, now = ref.due_at, clock.now()
-        stream = ref.stream or self.facts(source.plugin, source.connector).streams[0]
+        stream = ref.stream or main
         try:
             page = self.connectors.pull_one(source, ExternalRef(ref.external_id, stream))
         except (PluginError, PluginFailed) as error:
@@ -163,9 +178,27 @@ class Runner:
             with database.transaction() as session:
                 inbox_service.put_off(session, SYSTEM, ref, until=until, now=now)
             return
-        store.write_single(source.key, stream, page, secrets=self.connectors.secret_values(source))
+        store.write_single(source.key, stream, page, secrets=list(self.connectors.secrets(source).values()))
         with database.transaction() as session:
             inbox_service.mark_pulled(session, SYSTEM, ref, due_at=due_at, now=now)
+
+    def retry(self, database: Database, payload: Payload) -> None:
+        """Try all rejected records of a source again, a batch at a time."""
+        with database.reading() as session:
+            source = session.get(Source, payload["source_id"])
+            facts = None if source is None else find_facts(session, source.plugin, source.connector)
+        done: int | None = 0
+        while done is not None and not self.stopping.is_set():
+            with database.transaction() as session:
+                done = quarantine_service.retry_batch(
+                    session,
+                    SYSTEM,
+                    source_id=payload["source_id"],
+                    after_id=done,
+                    keys=self.keys,
+                    can_pull=facts is not None and facts.can("webhook"),
+                    now=clock.now(),
+                )
 
     # --- recordings ----------------------------------------------------------
 
@@ -253,8 +286,3 @@ class _Waiting:
                 count, size = session.execute(waiting.where(Recording.state == "waiting")).one()
             self._looked_at, self._found = time.monotonic(), (int(count), int(size))
         return self._found
-
-
-def missing_facts(plugin: str, connector: str) -> NotFound:
-    """Return the refusal for a source whose connector is not there."""
-    return NotFound(f"The plugin {plugin} with the connector {connector} is not installed or not enabled.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,10 +21,11 @@ from qa.core import audit, jobs
 from qa.core.actor import Actor, by
 from qa.core.errors import Conflict, Invalid, NotFound
 from qa.core.text import checked_name, sort_key
-from qa.interactions.sources.models import KEY_MAX, NAME_MAX, Quarantined, Source, SyncLane
+from qa.interactions.sources.models import KEY_MAX, NAME_MAX, Source, SyncLane
 from qa.plugins.store import AGENTS, Lane
 
 PULL_JOB = "sources.pull"
+TRY_JOB = "sources.try_out"
 EVERY = {"300": "5 minutes", "900": "15 minutes", "3600": "hour", "86400": "day"}
 SLOWEST, FASTEST = 7 * 86_400, 60
 LIVE_OVERLAP = timedelta(days=1)
@@ -55,19 +56,8 @@ class Able:
     has_webhook: bool = False
 
 
-def create_source(
-    session: Session,
-    actor: Actor,
-    wanted: Wanted,
-    able: Able,
-    *,
-    past: timedelta | None,
-    now: datetime,
-) -> Source:
-    """Set a source up and let it run. ``past`` is how far back to begin, None for everything there is.
-
-    Where the connector can fill in, the past comes second and in its own lane.
-    """
+def draft_source(session: Session, actor: Actor, wanted: Wanted, able: Able, *, now: datetime) -> Source:
+    """Set a source up without letting it run: it can be tested, and begins with ``start_source``."""
     require(actor, P.CONNECTOR_EDIT, by(actor.id))
     name = _checked(session, wanted, None)
     row = Source(
@@ -80,14 +70,30 @@ def create_source(
         fetches_media=wanted.fetches_media,
         writes_back=wanted.writes_back,
         hook_token=secrets.token_urlsafe(32) if able.has_webhook else None,
-        next_at=now,
+        is_paused=True,
         created_at=now,
     )
     session.add(row)
     session.flush()
-    _make_lanes(session, row, able, past, now)
     audit.record(session, actor, "connector:edit", "source", row.id, now=now, after=_facts(row))
-    for lane in list_lanes(session, actor, row.id):
+    return row
+
+
+def start_source(
+    session: Session, actor: Actor, source_id: int, able: Able, *, past: timedelta | None, now: datetime
+) -> Source:
+    """Let a new source run. ``past`` is how far back to begin, None for everything there is.
+
+    Where the connector can fill in, the past comes second and in its own lane.
+    """
+    require(actor, P.CONNECTOR_EDIT, by(actor.id))
+    row = _source(session, source_id)
+    if list_lanes(session, actor, source_id):
+        raise Conflict("It has begun already.")
+    row.is_paused, row.next_at = False, now
+    _make_lanes(session, row, able, past, now)
+    audit.record(session, actor, "connector:run", "source", source_id, now=now, after={"started": True})
+    for lane in list_lanes(session, actor, source_id):
         enqueue_pull(session, lane, now=now)
     return row
 
@@ -272,13 +278,25 @@ def remove_source(session: Session, actor: Actor, source_id: int, *, now: dateti
     return key
 
 
-def keep_check(
-    session: Session, actor: Actor, source_id: int, told: Mapping[str, Any], *, now: datetime
-) -> None:
-    """Keep what the last test found."""
+def ask_trial(session: Session, actor: Actor, source_id: int, what: str, *, now: datetime) -> None:
+    """Ask the worker for a ``check`` or a ``dry_run``; what it finds is kept for the source's page."""
     require(actor, P.CONNECTOR_RUN, by(actor.id))
     row = _source(session, source_id)
-    row.checked = {**told, "at": now.isoformat()}
+    row.checked = {name: told for name, told in (row.checked or {}).items() if name != what}
+    payload = {"source_id": source_id, "what": what}
+    key = f"try:{source_id}:{what}"
+    jobs.enqueue(
+        session, TRY_JOB, payload, now=now, queue="fast", dedupe_key=key, alone_key=key, max_attempts=1
+    )
+
+
+def keep_trial(
+    session: Session, actor: Actor, source_id: int, what: str, told: Mapping[str, Any], *, now: datetime
+) -> None:
+    """Keep what the last test or dry run found."""
+    require(actor, P.CONNECTOR_RUN, by(actor.id))
+    row = _source(session, source_id)
+    row.checked = {**(row.checked or {}), what: {**told, "at": now.isoformat()}}
 
 
 def list_lanes(session: Session, actor: Actor, source_id: int) -> list[SyncLane]:
@@ -315,27 +333,3 @@ def enqueue_due(session: Session, *, now: datetime) -> int:
         enqueue_pull(session, lane, now=now)
         count += 1
     return count
-
-
-# --- rejected records --------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """What a retry of rejected records did."""
-
-    kept: int = 0
-    again: int = 0
-    still: int = field(default=0)
-
-
-def leave_out(session: Session, actor: Actor, quarantined_id: int, *, now: datetime) -> None:
-    """Set a rejected record aside for good; it is not asked about again."""
-    require(actor, P.CONNECTOR_EDIT, by(actor.id))
-    row = session.get(Quarantined, quarantined_id, with_for_update=True)
-    if row is None or row.state != "waiting":
-        raise NotFound("That record does not wait any more.")
-    row.state = "left_out"
-    audit.record(
-        session, actor, "connector:edit", "quarantined", quarantined_id, now=now, after={"left_out": True}
-    )
