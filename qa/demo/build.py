@@ -30,8 +30,9 @@ from qa.core.db import Database
 from qa.core.storage import Storage, store_sealed
 from qa.core.text import folded, sort_key
 from qa.demo import judge
-from qa.demo.dialogue import NAMES, NOTES, TOPICS, talk
+from qa.demo.dialogue import NAMES, TOPICS
 from qa.demo.people import DemoPerson, everybody, sites_for
+from qa.demo.turns import Scene, turns_of
 from qa.evaluations.models import Assignment, CommentTemplate
 from qa.interactions.import_lines import RECORDING_KEY
 from qa.interactions.models import Interaction, InteractionTag, Participant, Recording, Turn
@@ -46,6 +47,7 @@ CALL_SUBJECTS = {
     "cancel": "Cancels and moves abroad",
     "outage": "No internet since this morning",
 }
+LETTERS = ("email", "ticket")
 CHANNELS = ("voice", "voice", "voice", "chat", "chat", "email", "ticket")
 QUEUE_MIX = {"voice": 3, "chat": 3, "email": 2, "ticket": 1}
 FORM_OF = {"voice": "voice-support", "chat": "chat", "email": "email-ticket", "ticket": "email-ticket"}
@@ -300,12 +302,15 @@ def _conversation(centre: Centre, random: Random, number: int, agent_id: int, wi
     person = centre.by_id[agent_id]
     topic, channel = random.choice(TOPICS), random.choice(CHANNELS)
     started = _moment(centre, random)
+    if channel in LETTERS:
+        started -= timedelta(days=7)  # they take days, and end before today
     good = random.random() < person.quality
-    lines = talk(topic, random, person.name, good=good) if with_words else []
+    customer = random.choice(NAMES)
     length_ms = int(min(3 * 3600, math.exp(random.gauss(5.6, 0.55))) * 1000)
     if number % 997 == 500:
         length_ms = 3 * 3600 * 1000
-    turns, end_ms = _turns(random, channel, started, lines, length_ms) if with_words else ([], length_ms)
+    scene = Scene(channel, topic, person.name, customer, good, started, length_ms)
+    turns, end_ms = turns_of(scene, random) if with_words else ([], length_ms)
     happy = min(5, max(1, round(random.gauss(3.4 + (0.7 if good else -0.7) + topic.mood, 0.9))))
     row = {
         "source": SOURCE,
@@ -316,7 +321,7 @@ def _conversation(centre: Centre, random: Random, number: int, agent_id: int, wi
         "language": "en",
         "subject": topic.subject,
         "customer_reference": f"C-{random.randrange(10_000, 99_999)}",
-        "customer_name": random.choice(NAMES),
+        "customer_name": customer,
         "agent_id": agent_id,
         "team_id": centre.teams.get(person.team_on((centre.until - started.date()).days) or ""),
         "started_at": started,
@@ -350,43 +355,6 @@ def _kpis(random: Random, channel: str, length_ms: int) -> dict[str, int | None]
         else int(random.expovariate(1 / (90 if channel == "chat" else 9_000))),
         "resolution_seconds": None if voice else seconds,
         "reopen_count": None if voice else int(random.random() < 0.1),
-    }
-
-
-def _turns(
-    random: Random, channel: str, started: datetime, lines: list[tuple[str, str]], length_ms: int
-) -> tuple[list[dict[str, Any]], int]:
-    """Return the turns with their times, and when the conversation ends."""
-    weight = sum(len(text) for _, text in lines)
-    turns, at = [], 400
-    for place, (who, text) in enumerate(lines, start=1):
-        share = max(1_200, length_ms * len(text) // weight) if channel == "voice" else length_ms // len(lines)
-        spoken = min(share, 62 * len(text) + 600)
-        gap = max(-300 if random.random() < 0.08 else 150, share - spoken)
-        turn = _blank(place, who, text)
-        if channel == "voice":
-            turn |= {"kind": "speech", "start_ms": at, "end_ms": at + spoken}
-        else:
-            turn |= {"kind": "message", "sent_at": started + timedelta(milliseconds=at)}
-        turns.append(turn)
-        at += spoken + gap
-    if channel == "ticket":
-        note = _blank(len(turns) + 1, "agent", random.choice(NOTES))
-        event = _blank(len(turns) + 2, "system", "Status changed from open to solved")
-        for extra, kind in ((note, "note"), (event, "event")):
-            turns.append(extra | {"kind": kind, "sent_at": started + timedelta(milliseconds=at)})
-    return turns, at
-
-
-def _blank(place: int, who: str, text: str) -> dict[str, Any]:
-    return {
-        "position": place,
-        "speaker": who,
-        "text": text,
-        "kind": "message",
-        "start_ms": None,
-        "end_ms": None,
-        "sent_at": None,
     }
 
 

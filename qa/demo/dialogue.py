@@ -180,6 +180,16 @@ GREETINGS = (
     "Harbor Mobile, this is {agent}. This call may be recorded. What can I do for you?",
     "Hello, you are through to {agent} at Harbor Mobile. How can I help?",
 )
+GREETINGS_WRITTEN = (
+    "Hello, this is {agent} at Harbor Mobile. How can I help?",
+    "Welcome to Harbor Mobile. I am {agent}; what can I do for you?",
+    "Hi, {agent} here. I have read what you wrote and look into it now.",
+)
+THANKS_FOR_WRITING = (
+    "thank you for writing.",
+    "thank you for your message, and for the details.",
+    "your message has reached me.",
+)
 IDENTITY = (
     "May I have your name and your postcode, please?",
     "To be sure that I talk to the account holder: your date of birth and postcode, please.",
@@ -211,11 +221,15 @@ NAMES = (
     "Grace Obi",
     "Lena Wolf",
 )
+POSTCODES = ("LS7 4QA", "M14 6RT", "EH3 9GG", "BS5 0HE", "NE2 1XD")
 NOTES = (
     "Spoke to billing: approved. Please tell the customer if they write again.",
     "Customer was called back and did not answer. Second try tomorrow.",
     "Waiting for the carrier, reminder set.",
 )
+
+
+HOLD_WRITTEN = ("One moment please, I look that up.", "I check that for you; it takes a minute or two.")
 
 
 def filled(text: str, random: Random, agent: str, facts: dict[str, str]) -> str:
@@ -226,26 +240,29 @@ def filled(text: str, random: Random, agent: str, facts: dict[str, str]) -> str:
     return text.format(agent=agent.split()[0], **facts)
 
 
-def talk(topic: Topic, random: Random, agent: str, *, good: bool) -> list[Said]:
+def talk(
+    topic: Topic, random: Random, agent: str, customer: str, *, good: bool, written: bool = False
+) -> list[Said]:
     """Return who says what; a good conversation verifies, shows interest and closes well."""
     facts: dict[str, str] = {}
 
     def say(who: str, text: str) -> Said:
         return who, filled(text, random, agent, facts)
 
-    lines = [say("agent", random.choice(GREETINGS)), say("customer", random.choice(topic.asks))]
+    greetings = GREETINGS_WRITTEN if written else GREETINGS
+    lines = [say("agent", random.choice(greetings)), say("customer", random.choice(topic.asks))]
     if good or random.random() < 0.5:
         lines.append(say("agent", random.choice(EMPATHY)))
     if good or random.random() < 0.6:
         lines += [
             say("agent", random.choice(IDENTITY)),
-            say("customer", f"{random.choice(NAMES)}, it is all on the invoice."),
+            say("customer", f"{customer}, {random.choice(POSTCODES)}."),
         ]
     for ask, work in zip(random.sample(topic.details, 2), random.sample(topic.work, 2), strict=True):
         lines += [say("customer", ask), say("agent", work)]
     if random.random() < 0.5:
         lines += [
-            say("agent", random.choice(HOLD)),
+            say("agent", random.choice(HOLD_WRITTEN if written else HOLD)),
             say("customer", "Yes, of course."),
             say("agent", "Thank you for waiting."),
         ]
@@ -254,3 +271,29 @@ def talk(topic: Topic, random: Random, agent: str, *, good: bool) -> list[Said]:
         lines.append(say("agent", CLOSINGS[0]))
     lines += [say("customer", random.choice(THANKS)), say("agent", CLOSINGS[1])]
     return lines
+
+
+def letters(topic: Topic, random: Random, agent: str, customer: str, *, good: bool) -> list[Said]:
+    """Return the letters of a written case: a good one asks who it is, answers all and names a date."""
+    facts: dict[str, str] = {}
+    details, work = random.sample(topic.details, 2), random.sample(topic.work, 2)
+    first = customer.split()[0]
+
+    def letter(who: str, opening: str, *paragraphs: str) -> Said:
+        close = f"Kind regards\n{agent}, Harbor Mobile" if who == "agent" else f"Regards\n{customer}"
+        body = "\n\n".join(part for part in (opening, *paragraphs, close) if part)
+        return who, filled(body, random, agent, facts)
+
+    found = [letter("customer", "Hello,", f"{random.choice(topic.asks)} {details[0]}")]
+    kind = f"{random.choice(EMPATHY)} " if good or random.random() < 0.4 else ""
+    proof = f"{IDENTITY[1]}" if good or random.random() < 0.6 else ""
+    found.append(
+        letter("agent", f"Dear {customer},", f"{random.choice(THANKS_FOR_WRITING)} {kind}{work[0]}", proof)
+    )
+    answer = f"It is {random.choice(POSTCODES)}, born on 4 May 1984. " if proof else ""
+    found.append(letter("customer", "Hello,", f"{answer}{details[1]}"))
+    end = f"{CLOSINGS[0]} Just answer this letter." if good else ""
+    found.append(letter("agent", f"Dear {customer},", f"{work[1]} {random.choice(topic.solves)}", end))
+    if random.random() < 0.6:
+        found.append(("customer", f"{random.choice(THANKS)}\n\n{first}"))
+    return found

@@ -10,7 +10,7 @@ from fractions import Fraction
 from random import Random
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from qa.core.db import Database
@@ -52,6 +52,7 @@ STATES = ("acknowledged",) * 9 + ("released",) * 5 + ("submitted",) * 2 + ("revi
 
 
 SKIPS = 4
+LONG_CALL_MS = 1_200_000
 DRAWN = (
     "selection_method",
     "inclusion_probability",
@@ -106,7 +107,9 @@ def _one(session: Session, facts: Facts, interaction: Interaction, random: Rando
     version = facts.versions[name]
     ready = form_of(version)
     at = min(
-        interaction.started_at + timedelta(days=random.randint(1, 5), hours=random.randint(0, 6)), facts.now
+        (interaction.ended_at or interaction.started_at)
+        + timedelta(days=random.randint(1, 5), hours=random.randint(0, 6)),
+        facts.now,
     )
     unhappy = interaction.csat is not None and interaction.csat <= 2
     is_random = not (unhappy and random.random() < 0.6)
@@ -360,7 +363,7 @@ def unjudged(session: Session, *, wanted: dict[str, int], but: list[int]) -> lis
         select(Interaction.id, Interaction.channel, Interaction.started_at)
         .where(Interaction.is_demo, Interaction.turn_count > 0, Interaction.id.not_in(taken))
         .where(Interaction.id.not_in(but))
-        .where(func.coalesce(Interaction.duration_ms, 0) < 1_200_000)
+        .where(or_(Interaction.channel != "voice", Interaction.duration_ms < LONG_CALL_MS))
         .order_by(Interaction.started_at.desc(), Interaction.id.desc())
     )
     found: list[Any] = []

@@ -12,7 +12,7 @@ from qa.interactions.models import Interaction
 from qa.scorecards.compiled import CompiledForm
 from qa.scorecards.display import micro, score_shown, shown
 from qa.scorecards.queries import ReadyForm
-from qa.scorecards.scoring import ENGINE_VERSION, Result, bounds, exact, requirements, score
+from qa.scorecards.scoring import ENGINE_VERSION, Result, bounds, certain_sections, exact, requirements, score
 
 Answers = dict[str, Any]
 
@@ -101,6 +101,7 @@ def live(
     fields = fields_of(interaction)
     result = score(compiled, answers, fields)
     span = bounds(compiled, answers, fields)
+    certain = certain_sections(compiled, answers, fields)
     mark = compiled.pass_mark
     asked = [q for q in compiled.questions if q.ref in result.visible and (q.is_required or q.ref in answers)]
     return {
@@ -120,7 +121,7 @@ def live(
         "missing": list(result.missing),
         "needs": needs_of(ready, interaction, rows, pins),
         "visible": list(result.visible),
-        "sections": {part.ref: section_points(part, decimals) for part in result.sections},
+        "sections": {part.ref: section_points(part, decimals) for part in certain},
     }
 
 

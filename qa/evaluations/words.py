@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from qa.evaluations.models import Evaluation
-from qa.evaluations.result import chosen_words
+from qa.evaluations.result import answers_of, chosen_words
 from qa.scorecards.display import score_shown, shown
 from qa.scorecards.queries import ReadyForm
+from qa.web.display import lower_first
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,9 @@ def verdict(ready: ReadyForm, evaluation: Evaluation, decimals: int) -> Verdict:
     lost = most_lost(ready, evaluation)
     form_causes = [cause for cause in evaluation.fail_causes or [] if cause["scope"] == "form"]
     if form_causes:
-        reason = _cause(ready, form_causes[0]["ref"])
-        small = "" if raw is None else f"Without that it would have been {shown(raw, decimals)}. "
-        return Verdict(f"The score is {said or 'open'} for one reason: {reason}.", small + lost)
+        reason, named = _cause(ready, evaluation, form_causes[0]["ref"])
+        without = "" if raw is None else f"Without that it would have been {shown(raw, decimals)}. "
+        return Verdict(f"The score is {said or 'open'} for one reason: {reason}.", named + without + lost)
     if score is None:
         return Verdict("No question counted, so there is no score.", "It is in no average.")
     if evaluation.outcome == "fail":
@@ -54,21 +55,20 @@ def most_lost(ready: ReadyForm, evaluation: Evaluation) -> str:
     return f"Most points went on question {question.number}: {lower_first(question.text)}."
 
 
-def _cause(ready: ReadyForm, ref: str) -> str:
+def _cause(ready: ReadyForm, evaluation: Evaluation, ref: str) -> tuple[str, str]:
+    """Return what failed the form, and the question's own words."""
     question = ready.compiled.by_ref.get(ref)
     if question is None:
-        return "too many questions failed"
-    return f"question {question.number}, {lower_first(question.text)}"
+        return "too many questions failed", ""
+    value = answers_of(evaluation.answers).get(ref)
+    return (
+        f"question {question.number} was answered “{chosen_words(ready, ref, value)}”",
+        f"{question.text}. ",
+    )
 
 
 def _mark(mark: Fraction | None) -> str:
     return "" if mark is None else shown(mark, 0)
-
-
-def lower_first(text: str) -> str:
-    """Return a sentence's words as they stand inside another one."""
-    text = text.rstrip("?.")
-    return text[0].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from qa.evaluations.merge import ANSWER, CAUSE, COACHING
@@ -11,6 +12,7 @@ from qa.evaluations.models import Answer, Pin
 from qa.evaluations.result import answers_of, chosen_words
 from qa.interactions.models import Turn
 from qa.scorecards.compiled import CompiledQuestion
+from qa.scorecards.display import shown
 from qa.scorecards.form import Question
 from qa.scorecards.queries import ReadyForm
 
@@ -78,6 +80,7 @@ class SectionView:
     ref: str
     title: str
     help: str
+    weight_share: str
     questions: tuple[QuestionView, ...]
 
 
@@ -118,6 +121,7 @@ def form_view(
     pinned: dict[str, list[PinView]] = {}
     for pin in pins:
         pinned.setdefault(pin.question, []).append(pin_view(pin, quotes))
+    shares = section_shares(ready)
     sections = []
     for section in ready.form.all_sections():
         views = tuple(
@@ -130,8 +134,18 @@ def form_view(
             )
             for question in section.questions
         )
-        sections.append(SectionView(section.ref, section.label, section.help, views))
+        share = shares.get(section.ref, "")
+        sections.append(SectionView(section.ref, section.label, section.help, share, views))
     return tuple(sections)
+
+
+def section_shares(ready: ReadyForm) -> dict[str, str]:
+    """Return each weighted top section's share of the whole in per cent, as people read it."""
+    if ready.form.mode != "weighted_sections":
+        return {}
+    weights = {one.ref: Fraction(1 if one.weight is None else one.weight) for one in ready.form.sections}
+    whole = sum(weights.values())
+    return {ref: shown(100 * one / whole, 1).removesuffix(".0") for ref, one in weights.items() if whole}
 
 
 def _question(

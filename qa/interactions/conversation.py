@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from qa.interactions import intervals
+from qa.interactions import intervals, written
 from qa.interactions.models import Interaction, Recording, Turn
 
 SPEAKER_WORDS = {
@@ -26,6 +27,7 @@ class Row:
     speaker: str = ""
     both_talk: bool = False
     silence: tuple[int, int] | None = None
+    waited: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Conversation:
     overlaps: tuple[intervals.Span, ...]
     agent_share: int | None
     customer_share: int | None
+    lane: tuple[written.Block, ...] = ()
 
     def lanes(self) -> dict[str, Any]:
         """Return silence and overlap bands for the player."""
@@ -58,17 +61,36 @@ def conversation_of(interaction: Interaction) -> Conversation:
     quiet = intervals.silences(spoken, duration) if timed else []
     both = intervals.overlaps(spans["agent"], spans["customer"]) if timed else []
     kind = {"voice": "voice", "chat": "chat"}.get(interaction.channel, "mail")
+    messages = [] if kind == "voice" else [_message(turn) for turn in turns]
     return Conversation(
         interaction=interaction,
         kind=kind,
-        rows=tuple(_rows(turns, quiet, both)),
+        rows=tuple(_rows(turns, quiet, both) if kind == "voice" else _letters(interaction, messages)),
         recording=recording,
         timed=timed,
         silences=tuple(quiet),
         overlaps=tuple(both),
         agent_share=_share(spans["agent"], duration) if timed else None,
         customer_share=_share(spans["customer"], duration) if timed else None,
+        lane=written.lane(messages, interaction.channel),
     )
+
+
+def _message(turn: Turn) -> written.Message:
+    return written.Message(turn.speaker, turn.sent_at, len(turn.text), turn.kind)
+
+
+def _letters(interaction: Interaction, messages: list[written.Message]) -> list[Row]:
+    """Return the messages with their writers' names and the long waits before them."""
+    names = {
+        "agent": interaction.agent.name if interaction.agent else "",
+        "customer": interaction.customer_name,
+    }
+    found = written.waits(messages, interaction.channel)
+    return [
+        Row(turn, names.get(turn.speaker) or SPEAKER_WORDS[turn.speaker], waited=waited)
+        for turn, waited in zip(interaction.turns, found, strict=True)
+    ]
 
 
 def _rows(turns: list[Turn], quiet: list[intervals.Span], both: list[intervals.Span]) -> list[Row]:

@@ -96,6 +96,24 @@ def bounds(
     Each open question is given its worst and its best option. Where it may still become N/A, or be
     hidden, it is given nothing and everything: leaving it out moves the score less than that.
     """
+    low, high = _extremes(compiled, answers, fields)
+    lowest, highest = _Sheet(compiled, low).total(), _Sheet(compiled, high).total()
+    if lowest is None or highest is None:
+        return None
+    return min(lowest, highest), max(lowest, highest)
+
+
+def certain_sections(
+    compiled: CompiledForm, answers: Mapping[str, Any], fields: Mapping[str, Any]
+) -> tuple[SectionResult, ...]:
+    """Return each section as it stands if all open questions go worst: what is earned of all it can give."""
+    low, _high = _extremes(compiled, answers, fields)
+    return _Sheet(compiled, low).result().sections
+
+
+def _extremes(
+    compiled: CompiledForm, answers: Mapping[str, Any], fields: Mapping[str, Any]
+) -> tuple[list[Given], list[Given]]:
     given, shown = read_answers(compiled, answers, fields)
     open_at = [
         question.index
@@ -109,10 +127,7 @@ def bounds(
             may_go = compiled.questions[index].na_allowed or shown[index] is None
             low[index] = _extreme(compiled.questions[index], best=False, may_go=may_go)
             high[index] = _extreme(compiled.questions[index], best=True, may_go=may_go)
-    lowest, highest = _Sheet(compiled, low).total(), _Sheet(compiled, high).total()
-    if lowest is None or highest is None:
-        return None
-    return min(lowest, highest), max(lowest, highest)
+    return low, high
 
 
 def _extreme(question: CompiledQuestion, *, best: bool, may_go: bool) -> Given:

@@ -36,6 +36,21 @@ def seconds(value: int | None) -> str:
     return duration(None if value is None else value * 1000)
 
 
+def span_words(value: timedelta) -> str:
+    """Return a wait in the unit people would use: 6 min, 3 h, 2 days."""
+    minutes = int(value.total_seconds() // 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours = minutes // 60
+    return f"{hours} h" if hours < 48 else f"{hours // 24} days"
+
+
+def lower_first(text: str) -> str:
+    """Return a sentence's words as they stand inside another one."""
+    text = text.rstrip("?.")
+    return text[0].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text
+
+
 def count(number: int) -> str:
     """Return a whole number with thin spaces between thousands."""
     return f"{number:,}".replace(",", THIN)
@@ -81,6 +96,9 @@ def filters(settings: Settings) -> dict[str, Callable[..., Any]]:
         local = value.astimezone(zone)
         return f"{local.day} {MONTHS[local.month - 1]} {local:%H:%M}"
 
+    def hour(value: datetime) -> str:
+        return f"{value.astimezone(zone):%H:%M}"
+
     def due(value: datetime, now: datetime) -> str:
         local, today = value.astimezone(zone), now.astimezone(zone).date()
         if local.date() == today:
@@ -96,10 +114,13 @@ def filters(settings: Settings) -> dict[str, Callable[..., Any]]:
         "duration": duration,
         "seconds": seconds,
         "count": count,
+        "span_words": span_words,
+        "lower_first": lower_first,
         "initials": initials,
         "csat": csat,
         "day": day,
         "moment": moment,
+        "hour": hour,
         "due": due,
         "exact": exact_shown(settings.decimals),
         "frozen": frozenset,

@@ -57,7 +57,7 @@ def test_an_evaluator_scores_a_call_by_keyboard_the_agent_acknowledges_and_a_lea
 
     page.keyboard.press("Control+Enter")
     sheet = page.locator("#sheet[open]")
-    expect(sheet).to_contain_text("because of question 3")
+    expect(sheet).to_contain_text("because question 3 was answered “No”")
     expect(sheet.locator("svg.wide")).to_have_attribute("aria-label", re.compile("Score waterfall"))
     address = page.url
     page.keyboard.press("Control+Enter")

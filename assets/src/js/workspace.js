@@ -262,6 +262,7 @@ function showLive(next) {
   $('[data-possible]').textContent = live.low === null ? 'Nothing is scored yet.' : live.low === live.high ? `It ends at ${live.low}.` : `Can still end between ${live.low} and ${live.high}.`;
   $('[data-reported]').textContent = live.form_failed && !live.keeps_score ? 'Reported: 0' : '';
   $('[data-fail-badge]').hidden = !live.form_failed;
+  $('[data-pass-badge]').hidden = live.outcome !== 'pass';
   const banner = $('[data-fail-banner]');
   banner.hidden = !live.form_failed;
   const cause = live.fail_causes.find((one) => one.scope === 'form');
@@ -363,7 +364,7 @@ function digit(event) {
 /** @param {string} key a digit as shown on the answer, or n for N/A */
 function choose(key) {
   if (!current) return false;
-  const label = $$('.answer', current).find((one) => (key === 'n' ? $('[data-na]', one) : $('kbd', one)?.textContent === key));
+  const label = $$('.answer', current).find((one) => (key === 'n' ? $('[data-na]', one) : ($('kbd', one) ?? $('span', one))?.textContent === key));
   const input = label ? $('input', label) : null;
   if (!input) return false;
   input.checked = input.type === 'checkbox' ? !input.checked : true;
@@ -396,7 +397,6 @@ document.addEventListener('keydown', (event) => {
   if (event.key === 'Enter' && !event.altKey && !event.shiftKey && enter(event)) { event.preventDefault(); return; }
   if (event.metaKey || event.ctrlKey || event.altKey || typing(event.target) || $('dialog[open]')) return;
   if (event.key === ' ' && !event.target.closest('button, a, input')) { event.preventDefault(); player?.toggle(); return; }
-  if (event.target.matches?.('input[type=range]')) return;
   const arrows = { ArrowLeft: () => player?.seek(player.now() - 5000), ArrowRight: () => player?.seek(player.now() + 5000), ArrowDown: () => move(1), ArrowUp: () => move(-1) };
   if (arrows[event.key] && !event.target.matches?.('input[type=radio]')) { event.preventDefault(); arrows[event.key](); return; }
   if (document.body.dataset.keys === 'off') return;
@@ -435,6 +435,7 @@ form.addEventListener('input', (event) => {
   if (event.target.matches('[data-narrow]')) return narrow(event.target);
   if (event.target.matches('textarea, input:not([type=radio], [type=checkbox])')) {
     const q = event.target.closest('.question');
+    if (q && event.target.matches('[data-comment]')) showComment(q, true);
     if (q && event.target.matches('[data-text-answer]') && event.target.value && $('[data-na]', q)) $('[data-na]', q).checked = false;
     changed();
   }
@@ -593,10 +594,22 @@ function showPins() {
     badge.className = 'badge';
     badge.dataset.tone = 'accent';
     badge.dataset.pinBadge = '';
-    badge.textContent = `Q${byRef.get(one.question)?.dataset.number ?? ''}`;
+    badge.append(glyph('pin'), `Q${byRef.get(one.question)?.dataset.number ?? ''}`);
     $('[data-badges]', line)?.append(badge);
   }
   player?.setMarkers([...pins.values()].filter((one) => one.start_ms != null).map((one) => ({ start: one.start_ms, end: one.end_ms ?? one.start_ms + 1000 })));
+}
+
+/** @param {string} name of an icon of the sprite */
+function glyph(name) {
+  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+  svg.setAttribute('class', 'icon');
+  svg.setAttribute('viewBox', '0 0 16 16');
+  svg.setAttribute('aria-hidden', 'true');
+  const use = document.createElementNS('http://www.w3.org/2000/svg', 'use');
+  use.setAttribute('href', `${document.body.dataset.sprite}#i-${name}`);
+  svg.append(use);
+  return svg;
 }
 
 function pinRow(one) {
@@ -607,10 +620,10 @@ function pinRow(one) {
   clip.className = 'clip';
   if (one.start_ms != null && player) {
     Object.assign(clip.dataset, { clip: '', start: one.start_ms, end: one.end_ms ?? one.start_ms + 8000 });
-    clip.textContent = `▶ ${clock(one.start_ms)}`;
+    clip.append(glyph('play'), clock(one.start_ms));
     clip.setAttribute('aria-label', `Play from ${clock(one.start_ms)}`);
   } else {
-    clip.textContent = 'show';
+    clip.append(glyph('pin'), 'show');
     clip.addEventListener('click', () => document.getElementById(`turn-${one.turn_id}`)?.scrollIntoView({ block: 'center' }));
   }
   const quote = document.createElement('bdi');
@@ -618,10 +631,10 @@ function pinRow(one) {
   quote.textContent = (one.quote ?? '').slice(0, 90);
   const remove = document.createElement('button');
   remove.type = 'button';
-  remove.className = 'btn btn-quiet btn-small';
+  remove.className = 'btn btn-quiet btn-icon btn-small';
   remove.dataset.removePin = one.client_id;
   remove.setAttribute('aria-label', 'Remove this evidence');
-  remove.textContent = '×';
+  remove.append(glyph('x'));
   row.append(clip, quote, remove);
   return row;
 }

@@ -13,7 +13,9 @@ from markupsafe import Markup
 
 from qa.web.charts.core import Chart, element, fixed, number, picture, signed, whole
 
-HEIGHT, TOP, BASE = 268, 20.0, 228.0
+HEIGHT, TOP, BASE = 236, 20.0, 192.0
+LINES = (209, 224)
+LETTER = 7.2
 WIDTH = 900
 BAR = 0.6
 
@@ -116,8 +118,8 @@ def _wide(
                 text_anchor="middle",
             )
         )
-        short = _short(step.label, int(slot / 7))
-        parts.append(element("text", short, class_="label", x=middle, y=246, text_anchor="middle"))
+        for words, at in zip(_lines(step.label, int(float(slot) / LETTER)), LINES, strict=False):
+            parts.append(element("text", words, class_="label", x=middle, y=at, text_anchor="middle"))
     return picture(parts, width=WIDTH, height=HEIGHT, sentence=sentence, kind="wide")
 
 
@@ -150,3 +152,16 @@ def _narrow(
 
 def _short(label: str, letters: int) -> str:
     return label if len(label) <= letters else label[: max(letters - 1, 3)].rstrip() + "…"
+
+
+def _lines(label: str, letters: int) -> list[str]:
+    """Return a label on one line or two, broken between words, the second one cut where it must be."""
+    if len(label) <= letters:
+        return [label]
+    first = ""
+    words = label.split()
+    while words and len(f"{first} {words[0]}".strip()) <= letters:
+        first = f"{first} {words.pop(0)}".strip()
+    if not first:
+        return [_short(label, letters)]
+    return [first, _short(" ".join(words), letters)] if words else [first]
