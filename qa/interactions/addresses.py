@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from qa.interactions.digits import NUMBER_WORDS
-from qa.interactions.intervals import Span
+from qa.stats.intervals import Span
 
 _TOP = """
     com org net edu gov mil int info biz name pro mobi app dev online shop store site tech cloud email xyz

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from qa.interactions import intervals, written
+from qa.interactions import written
 from qa.interactions.models import Interaction, Recording, Turn
+from qa.stats import intervals
 
 SPEAKER_WORDS = {
     "agent": "Agent",

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from qa.interactions import intervals
-from qa.interactions.intervals import Span
+from qa.stats import intervals
+from qa.stats.intervals import Span
 
 RATE = 8_000
 PER_SECOND = 20

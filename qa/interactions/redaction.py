@@ -14,8 +14,8 @@ from itertools import pairwise
 
 from qa.interactions.addresses import email_spans, iban_spans
 from qa.interactions.digits import Run, digit_runs
-from qa.interactions.intervals import Span
 from qa.interactions.transcript import Segment, Transcript, Word, words_in
+from qa.stats.intervals import Span
 
 WITHHELD = "Withheld: redaction has not finished"
 LANGUAGES = frozenset({"en"})

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from qa.interactions.intervals import Span, clipped, gaps, joined, overlaps, total_ms
 from qa.interactions.transcript import Segment, Transcript, seconds, spoken, words_in
+from qa.stats.intervals import Span, clipped, gaps, joined, overlaps, total_ms
 
 JOIN_MS = 300
 DEAD_AIR_MS = 5_000

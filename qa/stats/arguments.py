@@ -56,6 +56,11 @@ Confidence = Annotated[float, Field(allow_inf_nan=False, ge=0.01, lt=1, descript
 Bounds = Annotated[list[Number], Field(min_length=2, max_length=2)]
 
 
+def as_tuple(value: Any) -> Any:
+    """Return a JSON list as the tuple that a kind of fixed length is checked as."""
+    return tuple(value) if isinstance(value, list) else value
+
+
 def same_length(first: str, one: list[Any], second: str, other: list[Any]) -> None:
     """Refuse two lists that should have one value for each other.
 

@@ -166,6 +166,8 @@ def _sentence(error: ValidationError, known: list[str]) -> str:
     """Return the first problem as one sentence that begins with the argument."""
     first = error.errors()[0]
     place = first["loc"]
+    if first["type"] == "extra_forbidden" and len(place) > 1:
+        return f'"{_path(place)}" is not known there.'
     if first["type"] == "extra_forbidden":
         return f'"{place[0]}" is not an argument; there are {", ".join(known)}.'
     words = WORDS.get(first["type"], "cannot be used.")

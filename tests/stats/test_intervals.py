@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa.interactions import intervals
-from qa.interactions.intervals import Span
+from qa.stats import intervals
+from qa.stats.intervals import Span
 
 
 def ms(words: str) -> list[Span]:
