@@ -24,8 +24,9 @@ from types import GeneratorType
 from typing import Any
 
 from qa.plugins import wire
-from qa.plugins.api import PluginError, SourceInfo
+from qa.plugins.api import Page, PluginError, SourceInfo
 from qa.plugins.contract import HOOK, Method, method_of
+from qa.plugins.crossing import encode_page
 from qa.plugins.ctx import Flag, Given, WorkContext
 from qa.plugins.discovery import Candidate
 from qa.plugins.lines import Head, json_of, line_of, parts_of
@@ -194,7 +195,8 @@ class Child:
     def _stream(self, number: int, method: Method, answers: Iterator[Any]) -> None:
         answers = iter(answers)
         for answer in answers:
-            self.pipe.send({"id": number, "is": "item"}, wire.encode(answer, method.answer))
+            item = encode_page(answer) if isinstance(answer, Page) else wire.encode(answer, method.answer)
+            self.pipe.send({"id": number, "is": "item"}, item)
             head, _ = self.pipe.calls.get()
             if head["is"] != "next":
                 if isinstance(answers, GeneratorType):

@@ -8,6 +8,7 @@ from textwrap import dedent, fill, indent
 
 from qa.plugins import hookspecs
 from qa.plugins.scaffolding import AUTHS, PAGINGS
+from qa.plugins.testing import extension_suites
 from qa.plugins.testing.laws import LAWS, Check, law_of
 from qa.plugins.testing.registry import CHECKS
 
@@ -191,3 +192,45 @@ Declare how they are signed; the host verifies, stores and answers. `webhook()` 
 def laws_table() -> str:
     """The ten laws as lines."""
     return "\n".join(f"{number}. **{law}.**" for number, law in LAWS.items())
+
+
+SUITES = (
+    extension_suites.TranscriberSuite,
+    extension_suites.EnricherSuite,
+    extension_suites.AutoScorerSuite,
+    extension_suites.RedactorSuite,
+    extension_suites.NotifierSuite,
+    extension_suites.ExporterSuite,
+    extension_suites.TrainingProviderSuite,
+    extension_suites.ScorecardImporterSuite,
+    extension_suites.PanelSuite,
+)
+
+
+def extensions_page() -> str:
+    """The suites for other extensions and what each of their checks proves."""
+    parts = []
+    for suite in SUITES:
+        rows = "\n".join(f"| {one.number} | {one.title}. {one.means} | {one.cure} |" for one in suite.CHECKS)
+        about = (suite.__doc__ or "").strip()
+        parts.append(
+            f"## {suite.__name__}\n\n{about}\n\n| Check | What holds | Cure |\n|---|---|---|\n{rows}\n"
+        )
+    return EXTENSIONS + "\n".join(parts)
+
+
+EXTENSIONS = """# Transcribers, scorers, notifiers and the rest
+
+Each kind has a suite; one line in your tests runs it:
+
+```python
+class TestChat(NotifierSuite, extension=Chat, twin=ChatTwin): ...
+```
+
+Every check runs in a process of its own with virtual time and without a network; what your extension asks
+goes to the twin. In every check answers cross to the host as they do in production, and nothing may be kept
+on `self`. Attributes of the suite say more: `config` and `secrets` are the plugin's settings, `target` is
+where a message goes, `finds` maps texts to the label a redactor must find, and `transcript`, `audio` and
+`question` replace the kit's own.
+
+"""

@@ -63,6 +63,11 @@ class Busy(Connector):
                 "source": ctx.source.name, "lane": ctx.source.lane, "pid": os.getpid()}
 
     def pull(self, ctx, stream, cursor, window):
+        if stream == "torn":
+            now = ctx.clock.now()
+            torn = Record("2", "chat", now, subject="half " + chr(0xD83D))
+            yield Page([Record("1", "chat", now), torn], {"n": 1}, done=True)
+            return
         yield Page([Record("1", "chat", ctx.clock.now(), raw_ref=ctx.blob.put(b"original"))], {"n": 1})
         yield Page([], {"n": 2, "was": cursor}, done=True)
 
@@ -262,6 +267,13 @@ def test_pages_come_one_by_one_with_their_originals(host: Host, busy: Candidate,
     assert [page.cursor["n"] for page in pages] == [1, 2]
     assert pages[1].cursor["was"] == {"n": 0}
     assert (tmp_path / "blobs" / pages[0].records[0].raw_ref).read_bytes() == b"original"
+
+
+def test_a_record_that_cannot_cross_hurts_only_itself(host: Host, busy: Candidate) -> None:
+    asked = {"stream": "torn", "cursor": None, "window": None}
+    (page,) = filter(None, host.stream(busy, Work("connector", "busy", "pull", asked)))
+    assert [type(one).__name__ for one in page.records] == ["Record", "BadRecord"]
+    assert page.records[1].external_id == "2"
 
 
 def test_media_lies_in_the_callers_folder(host: Host, busy: Candidate, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ MADE = {
     "hooks.md": doc_pages.hooks_page,
     "cookbook.md": doc_pages.cookbook_page,
     "checks/README.md": doc_pages.check_index,
+    "extensions.md": doc_pages.extensions_page,
     **{f"checks/{check.number}.md": (lambda check=check: doc_pages.check_page(check)) for check in CHECKS},
 }
 

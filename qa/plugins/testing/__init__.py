@@ -9,7 +9,35 @@ product's own HTTP client; only the store and the network are in memory.
 """
 
 from qa.plugins.testing.clock import VirtualClock
+from qa.plugins.testing.extension_suites import (
+    AutoScorerSuite,
+    EnricherSuite,
+    ExporterSuite,
+    NotifierSuite,
+    PanelSuite,
+    RedactorSuite,
+    ScorecardImporterSuite,
+    TrainingProviderSuite,
+    TranscriberSuite,
+)
 from qa.plugins.testing.suite import ConnectorSuite, run_checks
 from qa.plugins.testing.twin import Ask, Reply, Thing, Twin
 
-__all__ = ["Ask", "ConnectorSuite", "Reply", "Thing", "Twin", "VirtualClock", "run_checks"]
+__all__ = [
+    "Ask",
+    "AutoScorerSuite",
+    "ConnectorSuite",
+    "EnricherSuite",
+    "ExporterSuite",
+    "NotifierSuite",
+    "PanelSuite",
+    "RedactorSuite",
+    "Reply",
+    "ScorecardImporterSuite",
+    "Thing",
+    "TrainingProviderSuite",
+    "TranscriberSuite",
+    "Twin",
+    "VirtualClock",
+    "run_checks",
+]

@@ -62,6 +62,11 @@ class Check:
         """For instance ``c06``."""
         return self.name.split("_")[0]
 
+    @property
+    def page(self) -> str:
+        """The page of ``docs/plugins`` that says more."""
+        return f"checks/{self.number}.md" if self.number.startswith("c") else "extensions.md"
+
 
 def law_of(number: int) -> str:
     """Return a law in words."""
@@ -76,7 +81,7 @@ def message_of(check: Check, broken: Broken) -> str:
         f"  Where:    {broken.where or 'nobody can tell'}",
         f"  Happened: {broken.happened}",
         f"  Cure:     {broken.cure or check.cure}",
-        f"  Read on:  docs/plugins/checks/{check.number}.md",
+        f"  Read on:  docs/plugins/{check.page}",
     ]
     return "\n".join(lines)
 
