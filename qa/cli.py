@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from typing import Any
 
 import click
+
+from qa.core.lazy import LazyGroup
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "run": ("qa.serve_commands", "run", "Serve the site and its worker under one command."),
@@ -25,6 +26,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     ),
     "evaluations": ("qa.evaluations.commands", "group", "Recompute stored scores and compare."),
     "stats": ("qa.stats.commands", "stats", "Compute one statistic from JSON to JSON, to check the product."),
+    "plugin": ("qa.plugin_commands", "plugin", "List, examine, enable and make plugins."),
+    "x": ("qa.plugin_commands", "x", "Run a command of a plugin."),
+    "secrets": ("qa.secrets_commands", "secrets", "Change the data key and seal everything anew."),
     "jobs": ("qa.jobs_commands", "group", "List, retry and discard background jobs."),
     "plugin": ("qa.plugins.commands", "group", "Start, check and try a plugin."),
     "doctor": ("qa.doctor_commands", "doctor", "Look at this machine and its configuration; change nothing."),
@@ -32,28 +36,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 """Name: module, attribute, and the line that ``qa --help`` shows."""
 
 
-class LazyGroup(click.Group):
-    """Load a sub-command's module only when it is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names, in the order of first use."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return one sub-command, or None when there is no such name."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, attribute, _ = COMMANDS[cmd_name]
-        command: click.Command = getattr(import_module(module), attribute)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list from the table, without loading anything."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, words) for name, (_, _, words) in COMMANDS.items()])
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="candor", message="candor %(version)s")
 @click.option(
     "--config",

@@ -9,8 +9,9 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -66,6 +67,13 @@ def _zone(value: Any) -> str:
     return str(value)
 
 
+def _networks(value: Any) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_network(word, strict=False)) for word in _words(value))
+    except ValueError as error:
+        raise ValueError('must be a list of networks such as ["10.0.0.0/8", "127.0.0.1"]') from error
+
+
 def _words(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
@@ -97,6 +105,15 @@ SETTINGS: dict[str, Setting] = {
     "worker_children": Setting(_whole(1, 64), 2, "Processes for media and import work."),
     "server_timing": Setting(_yes_no, False, "Add a Server-Timing header (for measuring)."),
     "log_level": Setting(_text, "info", "debug, info, warning or error."),
+    "private_networks": Setting(
+        _networks, (), "Private networks that plugins may reach, without TLS too; no form can allow them."
+    ),
+    "plugins_dir": Setting(_text, "", "Folder of plugins that are single files; empty means none."),
+    "plugins_strict": Setting(_yes_no, False, "A plugin that cannot run stops the start (for testing)."),
+    "no_plugins": Setting(_yes_no, False, "Safe mode: no plugin runs. --no-plugins does the same."),
+    "trusted_plugins": Setting(
+        _words, (), "Plugins whose new versions run without being allowed again; * means all."
+    ),
     "site_words": Setting(_words, (), "Words that a password may not contain, such as the company's name."),
 }
 
@@ -107,6 +124,8 @@ class Settings:
 
     values: Mapping[str, Any] = field(repr=False)
     source: str = "built-in defaults"
+    plugins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    """The tables ``[plugins.<name>]``: settings that win over what a page says."""
 
     def __getattr__(self, name: str) -> Any:
         """Return one setting by its key."""
@@ -138,6 +157,17 @@ class Settings:
         return self.data_path / "recordings"
 
     @property
+    def plugins_path(self) -> Path | None:
+        """Return the folder of single-file plugins, None when there is none."""
+        given: str = self.values["plugins_dir"]
+        return Path(given).absolute() if given else None
+
+    @property
+    def plugin_work_path(self) -> Path:
+        """Return the folder in which plugins work."""
+        return self.data_path / "plugin-work"
+
+    @property
     def zone(self) -> ZoneInfo:
         """Return the site's time zone."""
         return ZoneInfo(self.values["time_zone"])
@@ -157,25 +187,50 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
     chosen = path or Path(environment.get("QA_CONFIG", "qa.toml"))
     values = {key: setting.default for key, setting in SETTINGS.items()}
     source = "built-in defaults"
+    plugins: dict[str, dict[str, Any]] = {}
     if chosen.exists():
         source = str(chosen)
-        values |= _checked(_parsed(chosen), str(chosen), lambda key: key)
+        given = _parsed(chosen)
+        plugins = _tables(given.pop("plugins", {}), str(chosen))
+        values |= _checked(given, str(chosen), lambda key: key)
     elif path is not None or "QA_CONFIG" in environment:
         raise SettingsError(f"{chosen}: there is no such file. Name an existing qa.toml or leave it out.")
     values |= _checked(_from(environment), "the environment", lambda key: f"QA_{key.upper()}")
-    return Settings(values=values, source=source)
+    for plugin, key, value in _plugins_from(environment):
+        plugins.setdefault(plugin, {})[key] = value
+    return Settings(values=values, source=source, plugins=plugins)
 
 
 NOT_SETTINGS = {"QA_CONFIG", "QA_PARENT", "QA_CHROMIUM", "QA_TORTURE", "QA_UPDATE_GOLDEN"}
 """Variables that belong to commands and tests, not to the site."""
 
 
+FOR_OTHERS = ("QA_TEST_", "QA_PLUGINS__")
+
+
 def _from(environment: Mapping[str, str]) -> dict[str, Any]:
     return {
         name[3:].lower(): value
         for name, value in environment.items()
-        if name.startswith("QA_") and name not in NOT_SETTINGS and not name.startswith("QA_TEST_")
+        if name.startswith("QA_") and name not in NOT_SETTINGS and not name.startswith(FOR_OTHERS)
     }
+
+
+PLUGIN_PREFIX = "QA_PLUGINS__"
+"""``QA_PLUGINS__WHISPER__MODEL`` is the key ``model`` of ``[plugins.whisper]``."""
+
+
+def _plugins_from(environment: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    for name, value in environment.items():
+        plugin, found, key = name.removeprefix(PLUGIN_PREFIX).partition("__")
+        if name.startswith(PLUGIN_PREFIX) and found:
+            yield plugin.lower().replace("_", "-"), key.lower(), value
+
+
+def _tables(given: Any, place: str) -> dict[str, dict[str, Any]]:
+    if not isinstance(given, dict) or not all(isinstance(table, dict) for table in given.values()):
+        raise SettingsError(f"{place}: plugins holds a table for each plugin, such as [plugins.whisper].")
+    return {name: dict(table) for name, table in given.items()}
 
 
 def _parsed(path: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +23,37 @@ from qa import config
 from qa.app import create_app
 from qa.core import crypto, logs, schema
 from qa.core.db import Database
+from qa.extensions.commands import faults_of_start
 from qa.worker import run_worker
 
 RESTART_PAUSE_SECONDS = 1.0
 PORT_OPTION = click.option("--port", type=click.IntRange(1, 65535), default=None, help="Another port.")
 
 
-def _settings(path: str | None, port: int | None) -> config.Settings:
+NO_PLUGINS_OPTION = click.option("--no-plugins", is_flag=True, help="Safe mode: run no plugin.")
+
+
+def _settings(path: str | None, port: int | None, *, no_plugins: bool) -> config.Settings:
+    if no_plugins:
+        os.environ["QA_NO_PLUGINS"] = "1"  # the worker that this process starts shall know it, too
     settings = config.load(Path(path) if path else None)
     if port is not None:
-        settings = config.Settings(values={**settings.values, "port": port}, source=settings.source)
+        settings = replace(settings, values={**settings.values, "port": port})
     logs.set_up(settings.log_level)
     _refuse_wrong_schema(settings)
     crypto.load_keys(settings.key_path)
     _refuse_open_address(settings)
+    if settings.plugins_strict:
+        _refuse_faulty_plugins(settings)
     return settings
+
+
+def _refuse_faulty_plugins(settings: config.Settings) -> None:
+    found = faults_of_start(settings)
+    for sentence in found:
+        click.echo(f"qa: the plugin {sentence}", err=True)
+    if found:
+        sys.exit(2)
 
 
 def _refuse_wrong_schema(settings: config.Settings) -> None:
@@ -68,27 +85,30 @@ def _refuse_open_address(settings: config.Settings) -> None:
 
 @click.command()
 @PORT_OPTION
+@NO_PLUGINS_OPTION
 @click.pass_obj
-def serve(path: str | None, port: int | None) -> None:
+def serve(path: str | None, port: int | None, no_plugins: bool) -> None:
     """Serve the site until stopped. Background work needs `qa worker` beside it."""
-    settings = _settings(path, port)
+    settings = _settings(path, port, no_plugins=no_plugins)
     _serve(settings)
 
 
 @click.command()
+@NO_PLUGINS_OPTION
 @click.pass_obj
-def worker(path: str | None) -> None:
+def worker(path: str | None, no_plugins: bool) -> None:
     """Do the background work until stopped: media, releases, deliveries."""
-    settings = _settings(path, None)
+    settings = _settings(path, None, no_plugins=no_plugins)
     run_worker(settings)
 
 
 @click.command()
 @PORT_OPTION
+@NO_PLUGINS_OPTION
 @click.pass_obj
-def run(path: str | None, port: int | None) -> None:
+def run(path: str | None, port: int | None, no_plugins: bool) -> None:
     """Serve the site and its worker together; the worker is started again when it dies."""
-    settings = _settings(path, port)
+    settings = _settings(path, port, no_plugins=no_plugins)
     stopping = threading.Event()
     keeper = threading.Thread(target=_keep_worker, args=(path, stopping), daemon=True)
     _greet(settings)

@@ -23,8 +23,15 @@ from qa.core import clock, crypto, jobs, outbox, transport
 from qa.core.db import Database
 from qa.core.storage import LocalStorage
 from qa.core.working import ChildKind, Kind, Kinds, Payload, Worker
+from qa.evaluations import plugin_view as evaluation_view
 from qa.evaluations.jobs import note_evaluated, release_due
+from qa.extensions import events, notices
+from qa.extensions import jobs as extensions
+from qa.extensions.look_service import LOOK_JOB
+from qa.extensions.outgoing_service import Carrier, forget_settled
+from qa.extensions.runtime import Runtime
 from qa.interactions import jobs as recordings
+from qa.interactions import plugin_view as interaction_view
 from qa.interactions.alias_service import REATTRIBUTE_JOB
 
 REACTIONS: outbox.Reactions = {
@@ -32,8 +39,19 @@ REACTIONS: outbox.Reactions = {
 }
 """Event: who reacts. Every arrow that points upward in the house is a line here."""
 
+TOLD_TO_PLUGINS: dict[str, events.ReadPayload] = {
+    "EvaluationSubmitted": events.about(evaluation_view.HOOK, "submitted", "evaluation_id"),
+    "EvaluationReleased": events.about(evaluation_view.HOOK, "released", "evaluation_id"),
+    "EvaluationAcknowledged": events.about(evaluation_view.HOOK, "acknowledged", "evaluation_id"),
+    "EvaluationRevised": events.about(evaluation_view.HOOK, "revised", "evaluation_id"),
+    "EvaluationVoided": events.about(evaluation_view.HOOK, "voided", "evaluation_id"),
+    "InteractionsChanged": interaction_view.happenings,
+}
+"""Event: which hook of plugins is told of it, and what."""
+
 SCHEDULES = (
     ("evaluations.release_due", timedelta(minutes=1)),
+    (LOOK_JOB, timedelta(minutes=1)),
     ("hourly", timedelta(hours=1)),
     ("daily", timedelta(days=1)),
 )
@@ -43,12 +61,12 @@ KEEP_FINISHED = timedelta(days=7)
 LEAVE_SECONDS = 25
 
 
-def make_kinds(settings: Settings) -> Kinds:
+def make_kinds(settings: Settings, keys: crypto.Keys, plugins: Runtime) -> Kinds:
     """Return every kind of work by its name."""
-    keys = crypto.load_keys(settings.key_path)
     return {
         "noop": Kind(_noop),
-        outbox.JOB_KIND: Kind(_deliver),
+        outbox.JOB_KIND: Kind(partial(_deliver, make_reactions(keys, plugins))),
+        **extensions.kinds(plugins, keys, make_carriers(settings)),
         "evaluations.release_due": Kind(_release),
         REATTRIBUTE_JOB: Kind(recordings.move_history),
         "hourly": Kind(partial(_hourly, settings)),
@@ -63,12 +81,29 @@ def make_kinds(settings: Settings) -> Kinds:
     }
 
 
+def make_reactions(keys: crypto.Keys, plugins: Runtime) -> outbox.Reactions:
+    """Return who reacts to which event: our own first, then plugins."""
+    told = {name: ("plugins", events.reaction(plugins, keys, read)) for name, read in TOLD_TO_PLUGINS.items()}
+    names = {*REACTIONS, *told}
+    return {name: (*REACTIONS.get(name, ()), *([told[name]] if name in told else [])) for name in names}
+
+
+def make_carriers(settings: Settings) -> dict[str, Carrier]:
+    """Return who delivers what goes out, by the kind of what it is."""
+    public_url = settings.public_url.rstrip("/")
+    makers: dict[str, events.MakeArguments] = {
+        evaluation_view.HOOK: partial(evaluation_view.arguments, public_url),
+        interaction_view.HOOK: partial(interaction_view.arguments, public_url),
+    }
+    return {events.EVENT: partial(events.carry, makers), notices.NOTICE: notices.carry}
+
+
 def _noop(_database: Database, _payload: Payload) -> None:
     return
 
 
-def _deliver(database: Database, _payload: Payload) -> None:
-    again_at = outbox.deliver(database, REACTIONS)
+def _deliver(reactions: outbox.Reactions, database: Database, _payload: Payload) -> None:
+    again_at = outbox.deliver(database, reactions)
     if again_at is None:
         return
     with database.transaction() as session:
@@ -90,18 +125,23 @@ def _daily(settings: Settings, database: Database, _payload: Payload) -> None:
     before = clock.now() - KEEP_FINISHED
     jobs.forget_finished(database, before=before)
     outbox.forget_delivered(database, before=before)
+    forget_settled(database, before=before)
     recordings.sweep_recordings(database, LocalStorage(settings.recordings_path), now=clock.now())
 
 
 def make_worker(settings: Settings, ring: Callable[[str], object]) -> Worker:
     """Return the worker of this site; ``start`` its threads, ``drain`` its queues, ``close`` it."""
-    return Worker(
+    keys = crypto.load_keys(settings.key_path)
+    plugins = Runtime(settings, keys)
+    worker = Worker(
         Database(settings.database),
-        make_kinds(settings),
+        make_kinds(settings, keys, plugins),
         schedules=SCHEDULES,
         ring=ring,
         children=settings.worker_children,
     )
+    worker.at_close.append(plugins.close)
+    return worker
 
 
 class _Caller:

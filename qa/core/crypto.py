@@ -41,9 +41,16 @@ class Tampered(Unavailable):
 class Keys:
     """The data key of one site; behind it, older ones that only open what they once sealed."""
 
-    def __init__(self, key: bytes, older: Sequence[bytes] = ()) -> None:
+    def __init__(self, key: bytes, older: Sequence[bytes] = (), *, file: Path | None = None) -> None:
+        """``file`` is where they were read: looked at again when an unknown key sealed something."""
         self._key = key
         self._by_id = {_key_id(known): known for known in (*reversed(older), key)}
+        self._file = file
+
+    @property
+    def older_count(self) -> int:
+        """Return how many older keys there are."""
+        return len(self._by_id) - 1
 
     def fingerprint(self) -> str:
         """Return a short name of the key that tells nothing about it."""
@@ -60,7 +67,7 @@ class Keys:
 
     def open(self, sealed: bytes, *, purpose: str) -> bytes:
         """Return what was sealed; raise ``Tampered`` when it was changed or no key here sealed it."""
-        key = self._by_id.get(sealed[:KEY_ID_BYTES])
+        key = self._by_id.get(sealed[:KEY_ID_BYTES]) or self._found_in_file(sealed[:KEY_ID_BYTES])
         if key is None:
             raise Tampered("A stored secret was sealed by a key that is not in the key file.")
         start = KEY_ID_BYTES + NONCE_BYTES
@@ -68,6 +75,16 @@ class Keys:
             return AESGCM(key).decrypt(sealed[KEY_ID_BYTES:start], sealed[start:], purpose.encode())
         except (InvalidTag, ValueError) as error:
             raise Tampered("A stored secret is damaged.") from error
+
+    def _found_in_file(self, key_id: bytes) -> bytes | None:
+        """Look for a key that was added since this process began."""
+        if self._file is None:
+            return None
+        try:
+            self._by_id |= load_keys(self._file)._by_id
+        except KeyFileError:
+            return None
+        return self._by_id.get(key_id)
 
     def is_current(self, sealed: bytes) -> bool:
         """Tell whether the newest key sealed this; if not, ``reseal`` it."""
@@ -122,7 +139,29 @@ def load_keys(file: Path) -> Keys:
     keys = [_key_of(line) for line in lines]
     if not keys or not all(keys):
         raise KeyFileError(f"{file}: the data key is damaged. Each line needs 64 hexadecimal digits.")
-    return Keys(keys[0], keys[1:])
+    return Keys(keys[0], keys[1:], file=file)
+
+
+def add_key(file: Path) -> None:
+    """Put a fresh key before the others in the key file; it seals from the next start on."""
+    known = file.read_text(encoding="ascii").split()
+    _write_keys(file, [secrets.token_hex(KEY_BYTES), *known])
+
+
+def forget_older_keys(file: Path) -> None:
+    """Leave only the newest key in the key file: what the others sealed cannot be opened any more."""
+    _write_keys(file, file.read_text(encoding="ascii").split()[:1])
+
+
+def _write_keys(file: Path, lines: Sequence[str]) -> None:
+    """Replace the key file whole: it is the old one or the new one, at any moment."""
+    draft = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as out:
+        out.write("".join(f"{line}\n" for line in lines))
+        out.flush()
+        os.fsync(out.fileno())
+    draft.rename(file)
+    sync_folder(file.parent)
 
 
 def _key_of(line: str) -> bytes:

@@ -36,6 +36,7 @@ class Event:
 
 
 Reaction = Callable[[Database, dict[str, Any], datetime], None]
+"""Gets the event's payload with its ``event_id``, the same at each try."""
 Reactions = Mapping[str, Sequence[tuple[str, Reaction]]]
 
 
@@ -159,7 +160,7 @@ def _try(
     # counted before the work: a reaction that kills the worker must not do so for ever
     _note(database, event, target, attempt=attempt, retry_at=now)
     try:
-        reaction(database, event.payload, now)
+        reaction(database, {**event.payload, "event_id": event.id}, now)
     except Exception as failure:  # a border: one reaction's fault is its own
         error = f"{type(failure).__name__}: {failure}"
         log.warning("reaction failed", extra={"target": target, "event_id": event.id, "error": error[:500]})

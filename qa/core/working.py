@@ -102,6 +102,7 @@ class Worker:
         self._children = Children(children)
         self._slots = threading.Semaphore(children)
         self._held: dict[str, jobs.Taken] = {}
+        self.at_close: list[Callable[[], None]] = []
         database.after_commit.append(jobs.ringer(ring))
 
     # --- taking and settling -------------------------------------------------
@@ -360,6 +361,8 @@ class Worker:
                 jobs.end_beat(session, self.name)
         except (Unavailable, DBAPIError) as error:
             log.warning("left with the database away", extra={"error": _named(error)})
+        for close in self.at_close:
+            close()
         self._children.close()  # after handing back: what their deaths would write is not ours any more
         until = time.monotonic() + SETTLE_SECONDS
         while self._held and time.monotonic() < until:

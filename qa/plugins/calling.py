@@ -43,7 +43,7 @@ class Work:
     """One call: which method of which class (or which event hook, kind ``hook``), with what.
 
     ``folder`` is where the plugin may write and where ``fetch_media`` leaves the file ``media``; without one
-    it gets its own and loses it. Calls with one ``hold`` reach one object.
+    it gets its own and loses it. Calls with one ``hold`` (see ``Host.holding``) reach one object.
     """
 
     kind: str

@@ -6,6 +6,7 @@ that says whose fault it was. The database is not known here; ``qa.extensions`` 
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import tempfile
 import threading
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from qa.core.children import Unwanted
 from qa.plugins import report
 from qa.plugins.calling import Call, IsWanted, Outcome, PluginFailed, Work, always, printable
 from qa.plugins.discovery import Candidate
@@ -53,6 +55,7 @@ class Host:
         self._find_blob = find_blob
         self._idle: dict[tuple[str, str], list[tuple[float, Process]]] = {}
         self._busy: set[Process] = set()
+        self._held: dict[str, Process] = {}
         self._guard = threading.Lock()
         self._is_closed = False
         self._numbers = iter(range(1, 1 << 62))
@@ -104,17 +107,34 @@ class Host:
 
     def _run(self, candidate: Candidate, work: Work, is_wanted: IsWanted, outcome: Outcome) -> Iterator[Any]:
         started = time.monotonic()
-        process = self._taken(candidate)
+        process = self._held.pop(work.hold, None) or self._taken(candidate)
         call = Call(process, candidate.name, next(self._numbers), work, is_wanted, self._find_blob)
         try:
             with self._place(work) as folder:
                 yield from call.run(folder, outcome)
+        except PluginFailed:
+            if self._is_closed:  # it was ended from here, which is not its fault
+                raise Unwanted from None
+            raise
         finally:
             outcome.seconds = time.monotonic() - started
-            if call.is_over:
+            if call.is_over and work.hold:
+                self._held[work.hold] = process
+            elif call.is_over:
                 self._give_back(candidate, process)
             else:
                 self._end(process)
+
+    @contextmanager
+    def holding(self, candidate: Candidate) -> Iterator[str]:
+        """Give a ``hold``: calls that carry it reach one object in one process, until the block ends."""
+        hold = secrets.token_hex(8)
+        try:
+            yield hold
+        finally:
+            process = self._held.pop(hold, None)
+            if process is not None:
+                self._give_back(candidate, process)
 
     @contextmanager
     def _place(self, work: Work) -> Iterator[Path]:

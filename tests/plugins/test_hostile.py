@@ -256,5 +256,5 @@ def test_the_host_ends_what_is_at_work(tmp_path: Path, site: Path) -> None:
     next(pages)
     host.close()
     assert left_behind(host) == []
-    with pytest.raises(PluginFailed):
+    with pytest.raises(Unwanted):
         list(pages)
