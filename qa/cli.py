@@ -30,7 +30,6 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "x": ("qa.plugin_commands", "x", "Run a command of a plugin."),
     "secrets": ("qa.secrets_commands", "secrets", "Change the data key and seal everything anew."),
     "jobs": ("qa.jobs_commands", "group", "List, retry and discard background jobs."),
-    "plugin": ("qa.plugins.commands", "group", "Start, check and try a plugin."),
     "doctor": ("qa.doctor_commands", "doctor", "Look at this machine and its configuration; change nothing."),
 }
 """Name: module, attribute, and the line that ``qa --help`` shows."""

@@ -12,6 +12,9 @@ from qa.plugins.discovery import find
 from qa.plugins.loading import load
 
 PLUGIN: dict[str, tuple[str, str, str]] = {
+    "new": ("qa.plugins.commands", "new", "Start a plugin that works, to be changed into yours."),
+    "check": ("qa.plugins.commands", "check", "Hold a plugin against the laws; the kit runs it."),
+    "twin": ("qa.plugins.commands", "twin", "Serve a plugin's vendor in memory, to play with."),
     "list": ("qa.extensions.commands", "list_", "Print every plugin with its state and last error."),
     "doctor": ("qa.extensions.commands", "doctor", "Load a plugin now and say what is wrong with it."),
     "enable": ("qa.extensions.commands", "enable", "Let the installed version of a plugin run."),
