@@ -17,7 +17,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("qa.demo.commands", "demo", "Fill an empty site with a believable centre, or take it away."),
     "import": ("qa.interactions.commands", "import_", "Bring in conversations from JSON Lines."),
     "user": ("qa.accounts.commands", "group", "Add people and hand out sign-in links."),
-    "scorecards": ("qa.scorecards.commands", "group", "Score, lint, test and compare scorecards."),
+    "scorecards": (
+        "qa.scorecards.commands",
+        "group",
+        "Score, lint, test, compare, add and export scorecards.",
+    ),
     "speech": ("qa.interactions.speech_commands", "group", "Measure, match and transcribe conversations."),
     "redact": (
         "qa.interactions.redact_commands",

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import settings as hypothesis_settings
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
@@ -26,6 +27,10 @@ from qa.core import crypto, schema
 from qa.core.db import Database
 
 POSTGRES = os.environ.get("QA_TEST_DATABASE_URL", "")
+# how long an example takes says nothing on a busy machine
+hypothesis_settings.register_profile("candor", deadline=None)
+hypothesis_settings.load_profile("candor")
+
 BACKENDS = ["sqlite", *(["postgresql"] if POSTGRES else [])]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -250,7 +251,7 @@ def _other(question: CompiledQuestion, random: Random, skill: float) -> Any:
     if question.type == "number":
         ranges = [choice for choice in question.choices if choice.low is not None]
         one = ranges[0] if random.random() < skill else ranges[min(1, len(ranges) - 1)]
-        return str(one.low)
+        return str(math.ceil(one.low or 0))
     return None
 
 

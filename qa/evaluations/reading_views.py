@@ -14,10 +14,11 @@ from qa.core.errors import Conflict, Invalid, NotFound
 from qa.evaluations import life_service as service
 from qa.evaluations import queries, templates_service
 from qa.evaluations.forms import AcknowledgeForm, TemplateForm, VoidForm, evaluation_form
+from qa.evaluations.history import changed_sentence, compare
 from qa.evaluations.models import Evaluation
-from qa.evaluations.result import chosen_words, result_of, section_points
+from qa.evaluations.result import result_of, section_points
 from qa.evaluations.words import read_rows, verdict
-from qa.evaluations.work_page import field_values, form_view, pin_view
+from qa.evaluations.work_page import field_values, form_view, pin_view, whole_causes
 from qa.evaluations.work_views import bp
 from qa.interactions.conversation import conversation_of
 from qa.scorecards.queries import form_of
@@ -93,6 +94,8 @@ def _facts(evaluation: Evaluation) -> dict[str, Any]:
         "verdict": verdict(ready, evaluation, decimals),
         "pins": pins,
         "comments": {row.question: row.comment for row in evaluation.answers if row.comment},
+        "starred": {row.question for row in evaluation.answers if row.coaching},
+        "whole_cause": dict(whole_causes(ready)).get(evaluation.root_cause, ""),
         "causes": _causes(evaluation, {cause.ref: cause.text for cause in ready.form.root_causes}),
         "figure": chart(waterfall(ready.compiled, result), ready.compiled.pass_mark, decimals),
         "mine": actor.id == evaluation.agent_id,
@@ -187,20 +190,19 @@ def revision(evaluation_id: int, number: int) -> ResponseReturnValue:
         raise NotFound("There is no such revision.")
     following = by_number[number + 1].snapshot if number + 1 in by_number else service.snapshot(evaluation)
     ready = form_of(evaluation.version)
-    changed = [
-        {
-            "question": question,
-            "before": chosen_words(ready, question.ref, former.snapshot["answers"].get(question.ref)),
-            "after": chosen_words(ready, question.ref, following["answers"].get(question.ref)),
-            "comment_before": former.snapshot["comments"].get(question.ref, ""),
-            "comment_after": following["comments"].get(question.ref, ""),
-        }
-        for question in ready.compiled.questions
-        if former.snapshot["answers"].get(question.ref) != following["answers"].get(question.ref)
-        or former.snapshot["comments"].get(question.ref) != following["comments"].get(question.ref)
-    ]
-    page = {"evaluation": evaluation, "former": former, "following": following, "changed": changed}
-    return render_template("evaluations/revision.html", **page, pass_mark=ready.compiled.pass_mark)
+    rows = compare(ready, former.snapshot, following, settings().decimals)
+    return render_template(
+        "evaluations/revision.html",
+        evaluation=evaluation,
+        interaction=evaluation.interaction,
+        former=former,
+        following=following,
+        rows=rows,
+        changed=sum(row.changed for row in rows),
+        sentence=changed_sentence(ready, former.snapshot, following, settings().decimals),
+        form_def=ready.form,
+        mine=current_actor().id == evaluation.agent_id,
+    )
 
 
 @bp.route("/evaluations/<int:evaluation_id>/void", methods=["GET", "POST"])

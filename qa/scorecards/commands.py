@@ -1,12 +1,16 @@
-"""``qa scorecards``: score, lint, test and compare forms; no database is needed."""
+"""``qa scorecards``: score, lint, test and compare forms; no database is needed for these.
+
+``add`` and ``export`` use the database and are loaded only when they are called.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, ClassVar, TextIO
 
 import click
 
@@ -25,7 +29,33 @@ FORM = click.argument("form", type=click.Path(path_type=Path, dir_okay=False))
 MAX_ANSWERS_BYTES = 1_000_000
 
 
-@click.group()
+class StoreGroup(click.Group):
+    """Adds the commands that need the database, without loading it for the others."""
+
+    stored: ClassVar[dict[str, str]] = {
+        "add": "Keep a form as a draft in the database, or activate it.",
+        "export": "Print a version's YAML from the database.",
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in order."""
+        return sorted([*super().list_commands(ctx), *self.stored])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return one command, loaded when it is called."""
+        if cmd_name not in self.stored:
+            return super().get_command(ctx, cmd_name)
+        found: click.Command = getattr(import_module("qa.scorecards.store_commands"), cmd_name)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list without loading anything."""
+        words = {name: command.get_short_help_str() for name, command in self.commands.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted({**words, **self.stored}.items()))
+
+
+@click.group(cls=StoreGroup)
 def group() -> None:
     """Score, lint, test and compare scorecards written in YAML."""
 

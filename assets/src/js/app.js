@@ -51,4 +51,7 @@ const summary = document.querySelector('.error-summary[tabindex]');
 if (summary instanceof HTMLElement) summary.focus();
 
 if (!document.querySelector('[data-workspace]'))
-  for (const root of document.querySelectorAll('[data-player]')) createPlayer(/** @type {HTMLElement} */ (root));
+  for (const root of document.querySelectorAll('[data-player]')) {
+    const clips = [...document.querySelectorAll('[data-clip]')].map((clip) => ({ start: Number(clip.dataset.start), end: Number(clip.dataset.end) }));
+    createPlayer(/** @type {HTMLElement} */ (root)).setMarkers(clips);
+  }
