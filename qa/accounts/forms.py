@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,6 +22,7 @@ from wtforms.widgets import CheckboxInput
 from qa.accounts.keys import KEYS
 from qa.accounts.models import EMAIL_MAX, NAME_MAX, PASSWORD_MAX
 from qa.accounts.permissions import PEOPLE, ROLE_WORDS
+from qa.core.keyset import id_in
 from qa.web.forms import Form
 
 ROLE_CHOICES = [SelectChoice(role.value, ROLE_WORDS[role]) for role in PEOPLE]
@@ -35,12 +35,6 @@ THEME_CHOICES = [
 NAME_HINTS = {"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}
 PRESENT = {"autocomplete": "current-password"}
 CHOSEN = {"autocomplete": "new-password"}
-
-
-def whole_or_none(value: object) -> int | None:
-    """Read an id from a form or an address; anything else is None."""
-    text = str(value)
-    return int(text) if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) else None
 
 
 def _required(message: str) -> InputRequired:
@@ -109,7 +103,7 @@ def preferences_form(*args: Any, **kwargs: Any) -> PreferencesForm:
 
 
 def _one_of_these(value: object) -> int | None:
-    chosen = whole_or_none(value)
+    chosen = id_in(str(value))
     if chosen is None and value != "":
         raise ValueError
     return chosen

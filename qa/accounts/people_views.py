@@ -11,13 +11,14 @@ from sqlalchemy.orm import Session
 
 from qa.accounts import people_service, queries
 from qa.accounts.blueprint import bp
-from qa.accounts.forms import PersonForm, offer_teams, whole_or_none
+from qa.accounts.forms import PersonForm, offer_teams
 from qa.accounts.permissions import PEOPLE, ROLE_MEANINGS, ROLE_WORDS, Permission
 from qa.accounts.sign_in_service import LINK_LIFE, make_link
 from qa.accounts.sign_in_views import confirm_first
 from qa.core import clock
 from qa.core.errors import Invalid
 from qa.web.access import claims
+from qa.web.asked import asked_id
 from qa.web.context import current_actor, reading, settings, site_zone, transaction
 
 INDENT = "\u2003"
@@ -56,7 +57,7 @@ def _wanted() -> queries.PeopleFilter:
     role, state = asked.get("role", ""), asked.get("state", "active")
     return queries.PeopleFilter(
         text=asked.get("q", "").strip()[:200],
-        team_id=whole_or_none(asked.get("team", "")),
+        team_id=asked_id(asked, "team"),
         role=role if role in {known.value for known in PEOPLE} else "",
         state=state if state in queries.STATES else "active",
     )

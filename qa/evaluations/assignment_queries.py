@@ -12,7 +12,7 @@ from qa.accounts.models import User
 from qa.accounts.permissions import Permission as P
 from qa.accounts.policy import visible
 from qa.core.actor import Actor
-from qa.core.errors import NotFound
+from qa.core.keyset import key_of, read_key
 from qa.evaluations.models import Assignment
 from qa.evaluations.queries import IS_OPEN, OPEN
 
@@ -130,14 +130,9 @@ def list_assignments(
     if wanted.evaluator_id is not None:
         rows = rows.where(Assignment.evaluator_id == wanted.evaluator_id)
     if after:
-        at, _, last = after.rpartition("~")
-        try:
-            key = (datetime.fromisoformat(at), int(last))
-        except ValueError:
-            raise NotFound("There is no such page. Start at the first one.") from None
-        rows = rows.where(tuple_(Assignment.assigned_at, Assignment.id) < key)
+        rows = rows.where(tuple_(Assignment.assigned_at, Assignment.id) < read_key(after))
     found = list(session.scalars(rows))
     more = len(found) > PAGE
     found = found[:PAGE]
-    next_key = f"{found[-1].assigned_at.isoformat()}~{found[-1].id}" if more else None
+    next_key = key_of(found[-1].assigned_at, found[-1].id) if more else None
     return AssignmentPage(found, next_key)

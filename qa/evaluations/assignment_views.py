@@ -19,6 +19,7 @@ from qa.evaluations.work_views import bp
 from qa.interactions.queries import get_interaction
 from qa.scorecards.queries import list_active
 from qa.web.access import claims
+from qa.web.asked import asked_id
 from qa.web.context import current_actor, reading, site_zone, transaction
 
 DUE_DAYS = 3
@@ -36,7 +37,7 @@ def assignments() -> ResponseReturnValue:
     state = asked.get("state", "open")
     wanted = assignment_queries.AssignmentFilter(
         state=state if state in assignment_queries.STATES else "open",
-        evaluator_id=int(asked["evaluator"]) if asked.get("evaluator", "").isdigit() else None,
+        evaluator_id=asked_id(asked, "evaluator"),
     )
     with reading() as opened:
         work = assignment_queries.list_work(opened, actor, month=month, now=now)

@@ -13,6 +13,7 @@ from qa.accounts.permissions import Permission as P
 from qa.accounts.policy import require, visible
 from qa.core.actor import Actor, by
 from qa.core.errors import Forbidden, NotFound
+from qa.core.keyset import key_of, read_key
 from qa.evaluations.models import Assignment, CommentTemplate, Evaluation, Revision
 from qa.interactions.models import Interaction
 
@@ -229,19 +230,12 @@ def list_evaluations(
     if wanted.agent_id is not None:
         rows = rows.where(Evaluation.agent_id == wanted.agent_id)
     if after:
-        at, _, last = after.rpartition("~")
-        try:
-            key = (datetime.fromisoformat(at), int(last))
-        except ValueError:
-            raise NotFound("There is no such page. Start at the first one.") from None
-        rows = rows.where(tuple_(Evaluation.submitted_at, Evaluation.id) < key)
+        rows = rows.where(tuple_(Evaluation.submitted_at, Evaluation.id) < read_key(after))
     found = list(session.scalars(rows))
     more = len(found) > PAGE
     found = found[:PAGE]
     last_one = found[-1] if more else None
-    next_key = (
-        f"{last_one.submitted_at.isoformat()}~{last_one.id}" if last_one and last_one.submitted_at else None
-    )
+    next_key = key_of(last_one.submitted_at, last_one.id) if last_one and last_one.submitted_at else None
     return EvaluationPage(found, next_key)
 
 

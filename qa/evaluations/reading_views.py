@@ -25,6 +25,7 @@ from qa.scorecards.queries import form_of
 from qa.scorecards.scoring import SectionResult
 from qa.scorecards.waterfall import waterfall
 from qa.web.access import claims, signed_in
+from qa.web.asked import asked_id
 from qa.web.charts.waterfall import chart
 from qa.web.context import current_actor, reading, settings, transaction
 
@@ -39,8 +40,8 @@ def index() -> ResponseReturnValue:
         if asked.get("state") in {"submitted", "released", "acknowledged", "voided"}
         else "",
         outcome=asked.get("outcome", "") if asked.get("outcome") in {"pass", "fail", "not_scored"} else "",
-        scorecard_id=int(asked["scorecard"]) if asked.get("scorecard", "").isdigit() else None,
-        agent_id=int(asked["agent"]) if asked.get("agent", "").isdigit() else None,
+        scorecard_id=asked_id(asked, "scorecard"),
+        agent_id=asked_id(asked, "agent"),
     )
     with reading() as opened:
         page = queries.list_evaluations(opened, current_actor(), wanted, after=asked.get("after"))

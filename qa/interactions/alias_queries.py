@@ -14,6 +14,7 @@ from qa.accounts.permissions import Permission as P
 from qa.accounts.policy import require, visible
 from qa.core.actor import Actor
 from qa.core.errors import NotFound
+from qa.core.keyset import id_in
 from qa.core.text import folded, sort_key
 from qa.interactions.alias_models import WAITING, Alias, AliasPart
 from qa.interactions.models import Interaction
@@ -105,9 +106,10 @@ def _page(
     count = func.coalesce(counted.c.count, 0)
     if after:
         conversations, _, last = after.partition("~")
-        if not (conversations.isdigit() and last.isdigit()):
+        key = (id_in(conversations), id_in(last))
+        if None in key:
             raise NotFound("There is no such page. Start at the first one.")
-        rows = rows.where(tuple_(count, Alias.id) < (int(conversations), int(last)))
+        rows = rows.where(tuple_(count, Alias.id) < key)
     return rows.order_by(count.desc(), Alias.id.desc()).limit(PAGE + 1)
 
 

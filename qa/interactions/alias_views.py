@@ -10,6 +10,7 @@ from qa.accounts.permissions import Permission as P
 from qa.accounts.queries import find_person_by_email
 from qa.core import clock
 from qa.core.errors import Invalid
+from qa.core.keyset import id_in
 from qa.interactions import alias_queries, alias_service
 from qa.interactions.alias_models import Alias
 from qa.web.access import claims
@@ -77,8 +78,8 @@ def decide(alias_id: int) -> ResponseReturnValue:
 def _chosen(opened: Session, choice: str, typed: str) -> tuple[str, int | None]:
     if choice in UNDECIDED:
         return choice, None
-    if choice.isdigit() and len(choice) < 10:
-        return "confirmed", int(choice)
+    if (person_id := id_in(choice)) is not None:
+        return "confirmed", person_id
     if choice != SOMEBODY_ELSE:
         raise Invalid("Choose who this is.", field="who")
     if not typed:

@@ -12,6 +12,7 @@ from qa.accounts.permissions import Permission as P
 from qa.accounts.policy import visible
 from qa.core.actor import Actor
 from qa.core.errors import NotFound
+from qa.core.keyset import key_of, read_key
 from qa.interactions.models import Interaction, Participant, Recording
 
 PAGE = 50
@@ -54,17 +55,11 @@ def list_interactions(
     )
     rows = _narrowed(rows, wanted)
     if after:
-        at, _, last = after.rpartition("~")
-        try:
-            rows = rows.where(
-                tuple_(Interaction.started_at, Interaction.id) < (datetime.fromisoformat(at), int(last))
-            )
-        except ValueError:
-            raise NotFound("There is no such page. Start at the first one.") from None
+        rows = rows.where(tuple_(Interaction.started_at, Interaction.id) < read_key(after))
     found = list(session.scalars(rows))
     more = len(found) > PAGE
     found = found[:PAGE]
-    key = f"{found[-1].started_at.isoformat()}~{found[-1].id}" if more else None
+    key = key_of(found[-1].started_at, found[-1].id) if more else None
     return InteractionPage(found, key)
 
 

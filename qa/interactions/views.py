@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
-
 from flask import Blueprint, Response, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
@@ -18,6 +16,7 @@ from qa.interactions.conversation import conversation_of
 from qa.interactions.import_lines import RECORDING_KEY
 from qa.interactions.models import CHANNELS, PLAYABLE, Recording
 from qa.web.access import claims
+from qa.web.asked import asked_day, asked_id
 from qa.web.context import current_actor, reading, site, site_zone, transaction
 from qa.web.ranges import etag_of, span_asked
 
@@ -31,11 +30,11 @@ def index() -> ResponseReturnValue:
     asked = request.args
     wanted = queries.InteractionFilter(
         channel=asked.get("channel", "") if asked.get("channel") in CHANNELS else "",
-        team_id=int(asked["team"]) if asked.get("team", "").isdigit() else None,
-        agent_id=int(asked["agent"]) if asked.get("agent", "").isdigit() else None,
+        team_id=asked_id(asked, "team"),
+        agent_id=asked_id(asked, "agent"),
         evaluated=asked.get("evaluated", "") if asked.get("evaluated") in {"yes", "no"} else "",
-        since=_day(asked.get("from", ""), 0),
-        until=_day(asked.get("to", ""), 1),
+        since=asked_day(asked, "from", site_zone()),
+        until=asked_day(asked, "to", site_zone(), plus_days=1),
         text=asked.get("q", "")[:200],
     )
     with reading() as opened:
@@ -44,14 +43,6 @@ def index() -> ResponseReturnValue:
     return render_template(
         "interactions/index.html", page=page, wanted=wanted, teams=teams, channels=CHANNELS
     )
-
-
-def _day(text: str, plus: int) -> datetime | None:
-    try:
-        day = datetime.strptime(text, "%Y-%m-%d").date() + timedelta(days=plus)
-    except ValueError:
-        return None
-    return datetime.combine(day, time(), tzinfo=site_zone())
 
 
 @bp.get("/interactions/<int:interaction_id>")

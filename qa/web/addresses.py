@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.routing import IntegerConverter, Map
 
-LARGEST_ID = 2_147_483_647
+from qa.core.keyset import LARGEST_ID
 
 
 class RowId(IntegerConverter):

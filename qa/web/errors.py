@@ -105,10 +105,11 @@ def _answer(
         body |= {"errors": errors} if errors else {}
         body |= {"error_id": error_id} if error_id else {}
         return make_response(jsonify(body), status)
+    titles = TITLES if request.method not in {"GET", "HEAD"} else TITLES | {422: "That cannot be looked up"}
     page = render_template(
         "error.html",
         status=status,
-        title=TITLES.get(status, "That did not work"),
+        title=titles.get(status, "That did not work"),
         sentence=sentence,
         error_id=error_id,
         asked=request.path,

@@ -19,6 +19,7 @@ from werkzeug.exceptions import Forbidden
 
 from qa.core.actor import Actor
 from qa.core.errors import Invalid
+from qa.core.text import fault_of
 from qa.web import context
 from qa.web.access import MACHINE, PUBLIC, SIGNED_IN, claim_of
 from qa.web.forms import CSRF, CSRF_HEADER, ONCE, token_holds
@@ -59,6 +60,7 @@ class Gate:
         g.request_id = secrets.token_hex(8)
         if request.endpoint is None or request.endpoint == "static":
             return None
+        _check_address()
         claim = claim_of(current_app.view_functions[request.endpoint])
         if not claim:
             raise Forbidden
@@ -136,6 +138,13 @@ def own_path(asked: Any) -> str:
 
 def _referring_path() -> str:
     return urlsplit(request.referrer or "/").path or "/"
+
+
+def _check_address() -> None:
+    """Refuse an address with what no text can hold, before a database chokes on it."""
+    asked = [*request.args.values(), *map(str, (request.view_args or {}).values())]
+    if fault := next((fault for text in asked if (fault := fault_of(text))), None):
+        raise Invalid(f"The address {fault}")
 
 
 def _check_own_post() -> None:
