@@ -16,6 +16,15 @@ def asked_id(asked: Mapping[str, str], name: str) -> int | None:
     return id_in(asked.get(name, ""))
 
 
+def moment_in(text: str, zone: ZoneInfo) -> datetime | None:
+    """Return the moment that a text (``2026-03-14T09:30:00``) names in a zone, None when it names none."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=zone) if FIRST_YEAR <= moment.year <= LAST_YEAR else None
+
+
 def asked_day(asked: Mapping[str, str], name: str, zone: ZoneInfo, *, plus_days: int = 0) -> datetime | None:
     """Return the first moment of the day under this name (``2026-03-14``), None when there is none."""
     try:

@@ -17,6 +17,7 @@ from qa.interactions.sources.blueprint import bp
 from qa.interactions.sources.quarantine_service import Repair
 from qa.interactions.sources.redaction import shown_text
 from qa.web.access import claims
+from qa.web.asked import asked_id, moment_in
 from qa.web.context import current_actor, reading, site, site_zone, transaction
 
 FORM_TIME = "%Y-%m-%dT%H:%M:%S"
@@ -26,8 +27,7 @@ FORM_TIME = "%Y-%m-%dT%H:%M:%S"
 @claims(P.CONNECTOR_LIST)
 def quarantine() -> ResponseReturnValue:
     """List what waits, of one source or of all."""
-    asked = request.args.get("source", "")
-    source_id = int(asked) if asked.isdigit() and len(asked) < 10 else None
+    source_id = asked_id(request.args, "source")
     actor, now = current_actor(), clock.now()
     with reading() as opened:
         page = queries.list_quarantine(opened, actor, source_id=source_id, after=request.args.get("after"))
@@ -67,7 +67,7 @@ def _page(quarantined_id: int, errors: dict[str, str]) -> ResponseReturnValue:
 def _local(text: object) -> str:
     try:
         return datetime.fromisoformat(str(text)).astimezone(site_zone()).strftime(FORM_TIME)
-    except ValueError:
+    except (ValueError, OverflowError):
         return ""
 
 
@@ -103,10 +103,10 @@ def _moment(name: str) -> datetime | None:
     text = request.form.get(name, "").strip()
     if not text:
         return None
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=site_zone())
-    except ValueError:
-        raise Invalid("Write the moment like 2026-03-14T09:30:00.", field=name) from None
+    moment = moment_in(text, site_zone())
+    if moment is None:
+        raise Invalid("Write the moment like 2026-03-14T09:30:00.", field=name)
+    return moment
 
 
 @bp.post("/quarantine/<int:quarantined_id>/leave-out")

@@ -15,6 +15,7 @@ from qa.accounts.policy import require
 from qa.core.actor import Actor, by
 from qa.core.crypto import Keys
 from qa.core.errors import NotFound
+from qa.core.keyset import key_of, read_key
 from qa.interactions.sources.models import (
     Delivery,
     MediaReference,
@@ -191,16 +192,10 @@ def list_quarantine(
     if source_id is not None:
         rows = rows.where(Quarantined.source_id == source_id)
     if after:
-        at, _, last = after.rpartition("~")
-        try:
-            rows = rows.where(
-                tuple_(Quarantined.last_at, Quarantined.id) < (datetime.fromisoformat(at), int(last))
-            )
-        except ValueError:
-            raise NotFound("There is no such page. Start at the first one.") from None
+        rows = rows.where(tuple_(Quarantined.last_at, Quarantined.id) < read_key(after))
     found = list(session.scalars(rows))
     more, found = len(found) > PAGE, found[:PAGE]
-    key = f"{found[-1].last_at.isoformat()}~{found[-1].id}" if more else None
+    key = key_of(found[-1].last_at, found[-1].id) if more else None
     return QuarantinePage(found, key, count_quarantine(session, actor, source_id=source_id))
 
 

@@ -23,6 +23,7 @@ from qa.interactions.sources.models import Source
 from qa.interactions.sources.service import EVERY, Wanted
 from qa.plugins.settings_form import Judged
 from qa.web.access import claims
+from qa.web.asked import asked_id
 from qa.web.context import current_actor, database, reading, site, transaction
 
 PREFIX = "set-"
@@ -222,8 +223,7 @@ def begin(source_id: int) -> ResponseReturnValue:
         facts = get_facts(opened, source.plugin, source.connector)
     found = source.checked or {}
     rows = found.get("dry_run", {}).get("rows", [])
-    asked = request.args.get("record", "1")
-    place = min(max(int(asked) if asked.isdigit() and len(asked) < 5 else 1, 1), max(len(rows), 1))
+    place = min(max(asked_id(request.args, "record") or 1, 1), max(len(rows), 1))
     return render_template(
         "sources/begin.html",
         source=source,
