@@ -99,7 +99,11 @@ class Database:
 
         Raises ``Unavailable`` when no writer's turn comes within five seconds.
         """
-        with self._turn.wait() if self.is_sqlite else _no_wait(), self._write() as session:
+        with (
+            self._turn.wait() if self.is_sqlite else _no_wait(),
+            self._closing_late_comers(),
+            self._write() as session,
+        ):
             try:
                 session.connection()  # takes the write lock now, so the wait is here and nowhere else
             except OperationalError as error:
@@ -112,11 +116,21 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Give a session that sees one consistent state and changes nothing."""
-        with self._read() as session:
+        with self._closing_late_comers(), self._read() as session:
             yield session  # closing ends the transaction; a rollback would empty what was loaded
 
+    @contextmanager
+    def _closing_late_comers(self) -> Iterator[None]:
+        """Close what comes back to a pool that was disposed meanwhile: nobody else would."""
+        pool = self.engine.pool
+        try:
+            yield
+        finally:
+            if pool is not self.engine.pool:
+                pool.dispose()
+
     def dispose(self) -> None:
-        """Close every connection; the next use opens new ones."""
+        """Close every connection, those in use when they come back; the next use opens new ones."""
         self.engine.dispose()
 
     def __enter__(self) -> Self:

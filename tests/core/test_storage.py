@@ -211,14 +211,20 @@ def test_a_large_file_passes_in_constant_memory(storage: LocalStorage) -> None:
 
 def test_a_reader_that_stops_early_leaves_no_file_open(storage: LocalStorage) -> None:
     stored = store_sealed(storage, io.BytesIO(bytes(5 * CHUNK_BYTES)))
-    before = len(os.listdir("/proc/self/fd"))
     pieces = read_range(
         storage, stored.key, stored.content_key, size=stored.size_bytes, start=0, end=stored.size_bytes
     )
     next(pieces)
+    assert len(opened_of(stored.key)) == 1
     del pieces
     gc.collect()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert opened_of(stored.key) == []
+
+
+def opened_of(key: str) -> list[Path]:
+    """The stored files of this key that this process holds open."""
+    places = [Path(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")]
+    return [place.readlink() for place in places if place.exists() and key in str(place.readlink())]
 
 
 def test_a_source_that_breaks_off_leaves_nothing(storage: LocalStorage) -> None:
