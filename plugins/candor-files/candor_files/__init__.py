@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from candor_files.connector import Files
+from candor_files.connector import FolderFiles, S3Files, SftpFiles
 from qa.plugins.api import Connector, PluginInfo, hookimpl
 
 
@@ -20,5 +20,5 @@ def qa_plugin_info() -> PluginInfo:
 
 @hookimpl
 def qa_connectors() -> list[type[Connector]]:
-    """Register the connector."""
-    return [Files]
+    """Register a connector for each kind of place."""
+    return [FolderFiles, S3Files, SftpFiles]

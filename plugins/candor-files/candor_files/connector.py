@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from wtforms import Form, IntegerField, SelectField, StringField, TextAreaField, ValidationError
-from wtforms.validators import NumberRange, Optional
+from wtforms.validators import URL, DataRequired, NumberRange, Optional
 
 from candor_files.mapping import FLAT, Rules, record_of
 from candor_files.place_s3 import Bucket
@@ -46,27 +46,13 @@ MARK = 12
 MEDIA_TYPES = {".opus": "audio/ogg", ".m4a": "audio/mp4", ".gsm": "audio/x-gsm"}
 
 
-class Config(Form):
-    """Where the files lie and how they are written."""
+class Common(Form):
+    """How the files are written, wherever they lie."""
 
-    place = SelectField("Where", choices=[("folder", "A folder here"), ("s3", "S3"), ("sftp", "SFTP")])
-    folder = StringField(
-        "Folder", description="The whole path. For S3 the prefix, for SFTP the remote folder."
-    )
-    url = StringField("S3 address", description="Empty means Amazon's own for the region.")
-    bucket = StringField("Bucket")
-    region = StringField("Region", default="us-east-1")
-    key_id = StringField("Access key id")
-    secret_key = SecretField("Secret access key")
-    host = StringField("SFTP host")
-    port = IntegerField("Port", [Optional(), NumberRange(1, 65535)], default=22)
-    user = StringField("User")
-    host_key = StringField("The host's key", description="SHA256:…, as ssh-keygen -lf shows it.")
-    password = SecretField("Password")
-    private_key = SecretField("Private key", description="In place of a password; without a passphrase.")
     channel = SelectField(
         "Channel",
         choices=[("voice", "Calls"), ("chat", "Chats"), ("email", "E-mails"), ("ticket", "Tickets")],
+        description="For rows that name none.",
     )
     zone = StringField("Time zone", default="UTC", description="For times that are written without one.")
     encoding = SelectField("Encoding", choices=[("utf-8", "UTF-8"), ("cp1252", "Windows-1252")])
@@ -82,12 +68,48 @@ class Config(Form):
             if ours not in FLAT:
                 raise ValidationError(f"There is no column {ours}. Known are {', '.join(sorted(FLAT))}.")
 
+
+class FolderConfig(Common):
+    """A folder of this machine."""
+
+    folder = StringField("Folder", [DataRequired()], description="The whole path, from / on.")
+
     def validate_folder(self, field: Any) -> None:
-        """Ask for what the chosen place needs."""
-        needs = {"folder": ["folder"], "s3": ["bucket", "key_id"], "sftp": ["host", "user", "host_key"]}
-        for name in needs.get(self.place.data, []):
-            if not (self[name].data or "").strip():
-                raise ValidationError(f"“{self[name].label.text}” is needed for this place.")
+        """Refuse a path that depends on where the program was started."""
+        if not str(field.data or "").startswith("/"):
+            raise ValidationError("Write the whole path, from / on.")
+
+
+class S3Config(Common):
+    """A bucket and who may read it."""
+
+    bucket = StringField("Bucket", [DataRequired()])
+    folder = StringField("Prefix", description="Only what begins so is read; empty means all.")
+    region = StringField("Region", [DataRequired()], default="us-east-1")
+    url = StringField(
+        "Address", [Optional(), URL(require_tld=False)], description="Empty means Amazon's own."
+    )
+    key_id = StringField("Access key id", [DataRequired()])
+    secret_key = SecretField("Secret access key", [DataRequired()])
+
+
+class SftpConfig(Common):
+    """A host, its key, and who signs in."""
+
+    host = StringField("Host", [DataRequired()])
+    port = IntegerField("Port", [Optional(), NumberRange(1, 65535)], default=22)
+    host_key = StringField(
+        "The host's key", [DataRequired()], description="SHA256:…, as ssh-keygen -lf shows it."
+    )
+    user = StringField("User", [DataRequired()])
+    password = SecretField("Password")
+    private_key = SecretField("Private key", description="In place of a password; without a passphrase.")
+    folder = StringField("Folder", default=".", description="On that host.")
+
+    def validate_host_key(self, field: Any) -> None:
+        """Refuse what is no fingerprint."""
+        if not str(field.data or "").startswith("SHA256:"):
+            raise ValidationError("Write it as SHA256:…; ssh-keyscan HOST | ssh-keygen -lf - shows it.")
 
 
 def _zone(name: str) -> ZoneInfo:
@@ -104,33 +126,15 @@ def columns_of(text: str) -> dict[str, str]:
 
 
 class Files(Connector):
-    """CSV and JSON Lines files with recordings."""
+    """What the connectors share: a place with CSV and JSON Lines files and recordings."""
 
-    key = "files"
-    title = "Files in a folder, S3 or SFTP"
     streams = ("files",)
     capabilities = frozenset({Capability.LIVE, Capability.MEDIA})
-    Config = Config
     quota = Quota("3000/min")
-
-    @classmethod
-    def base_url(cls, config: Mapping[str, Any]) -> str:
-        """Return the S3 address; the other places are not asked over HTTP."""
-        if config.get("place") != "s3":
-            return ""
-        return str(config.get("url") or f"https://s3.{config.get('region') or 'us-east-1'}.amazonaws.com")
 
     def place(self, ctx: Context) -> Place:
         """Return where the files lie."""
-        said = {name: value if isinstance(value, str) else "" for name, value in ctx.config.items()}
-        if said.get("place") == "s3":
-            address, secret = self.base_url(ctx.config), ctx.secrets.get("secret_key", "")
-            return Bucket(address, said["bucket"], said["folder"], said["region"], said["key_id"], secret)
-        if said.get("place") == "sftp":
-            port = int(ctx.config.get("port") or 22)
-            password, key = ctx.secrets.get("password", ""), ctx.secrets.get("private_key", "")
-            return Sftp(said["host"], port, said["user"], said["folder"], said["host_key"], password, key)
-        return Folder(said.get("folder", ""))
+        raise NotImplementedError
 
     def check(self, ctx: Context) -> Check:
         """List the place and read a byte of a file, so that both rights are tried."""
@@ -190,6 +194,65 @@ class Files(Connector):
         ending = PurePosixPath(ref.ref).suffix.lower()
         media_type = MEDIA_TYPES.get(ending) or mimetypes.guess_type(ref.ref)[0] or "application/octet-stream"
         return self.place(ctx).fetch(ctx, ref.ref, media_type)
+
+
+class FolderFiles(Files):
+    """CSV and JSON Lines files with recordings, in a folder of this machine."""
+
+    key = "folder"
+    title = "Files in a folder"
+    Config = FolderConfig
+
+    def place(self, ctx: Context) -> Place:
+        """Return the folder."""
+        return Folder(str(ctx.config.get("folder") or ""))
+
+
+class S3Files(Files):
+    """CSV and JSON Lines files with recordings, in a bucket of S3 or of anything that speaks its language."""
+
+    key = "s3"
+    title = "Files in S3"
+    Config = S3Config
+
+    @classmethod
+    def base_url(cls, config: Mapping[str, Any]) -> str:
+        """Return the address of the bucket's service."""
+        return str(config.get("url") or f"https://s3.{config.get('region') or 'us-east-1'}.amazonaws.com")
+
+    def place(self, ctx: Context) -> Place:
+        """Return the bucket."""
+        said = {name: str(value or "") for name, value in ctx.config.items()}
+        secret = ctx.secrets.get("secret_key", "")
+        address = self.base_url(ctx.config)
+        return Bucket(address, said["bucket"], said.get("folder", ""), said["region"], said["key_id"], secret)
+
+
+class SftpFiles(Files):
+    """CSV and JSON Lines files with recordings, on another machine over SFTP."""
+
+    key = "sftp"
+    title = "Files over SFTP"
+    Config = SftpConfig
+
+    @classmethod
+    def base_url(cls, config: Mapping[str, Any]) -> str:
+        """Return nothing: no HTTP is spoken."""
+        return ""
+
+    def place(self, ctx: Context) -> Place:
+        """Return the folder of the host."""
+        said = {name: str(value or "") for name, value in ctx.config.items()}
+        secrets = ctx.secrets
+        return Sftp(
+            said["host"],
+            int(ctx.config.get("port") or 22),
+            said["user"],
+            said.get("folder", "."),
+            said["host_key"],
+            secrets.get("password", ""),
+            secrets.get("private_key", ""),
+        )
 
 
 def _is_table(file: File) -> bool:

@@ -26,7 +26,7 @@ class Bucket:
         self, endpoint: str, bucket: str, prefix: str, region: str, key_id: str, secret: str
     ) -> None:
         if S3SigV4Auth is None:
-            raise ConfigError("S3 needs botocore. Install candor-files[s3].", "place")
+            raise ConfigError("S3 needs botocore. Install candor-files[s3].")
         self.base = f"{endpoint.rstrip('/')}/{quote(bucket)}"
         self.prefix = prefix
         self.region = region

@@ -28,7 +28,7 @@ class Sftp:
         self, host: str, port: int, user: str, folder: str, fingerprint: str, password: str, key: str
     ) -> None:
         if paramiko is None:
-            raise ConfigError("SFTP needs paramiko. Install candor-files[sftp].", "place")
+            raise ConfigError("SFTP needs paramiko. Install candor-files[sftp].")
         if not fingerprint.startswith("SHA256:"):
             raise ConfigError(
                 "Write the host's key as SHA256:…; ssh-keyscan and ssh-keygen -lf show it.", "host_key"
