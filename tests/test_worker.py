@@ -234,11 +234,11 @@ def test_an_event_reaches_its_reaction(site: Site) -> None:
 
 def test_the_schedules_and_the_daily_work_run(site: Site) -> None:
     worker = site.start_worker()
-    wait_for(lambda: site.counts().get("done", 0) >= 4)
+    wait_for(lambda: site.counts().get("done", 0) >= 5)
     with site.database.reading() as session:
         ran = {job.kind for job in jobs.list_jobs(session, state="done")}
         assert jobs.worker_heartbeat(session) is not None
-    assert ran == {"evaluations.release_due", "plugins.look", "hourly", "daily"}
+    assert ran == {"evaluations.release_due", "plugins.look", "sources.tick", "hourly", "daily"}
     assert worker.poll() is None
 
 

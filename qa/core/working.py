@@ -91,13 +91,15 @@ class Worker:
         schedules: Schedules = (),
         ring: Callable[[str], object],
         children: int,
+        stopping: threading.Event | None = None,
     ) -> None:
+        """``stopping`` is set when the worker ends, for work that looks up to see whether to go on."""
         self.database = database
         self.kinds = kinds
         self.schedules = schedules
         self.ring = ring
         self.name = f"{socket.gethostname()[:40]}:{os.getpid()}"
-        self.stopping = threading.Event()
+        self.stopping = stopping or threading.Event()
         self._stopped_at = 0.0
         self._children = Children(children)
         self._slots = threading.Semaphore(children)

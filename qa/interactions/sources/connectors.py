@@ -160,6 +160,7 @@ class Connectors:
 
     def __init__(self, calls: Calls, database: Database, keys: Keys, *, site_zone: str = "UTC") -> None:
         self._calls, self._database, self._keys, self._zone = calls, database, keys, site_zone
+        self.shows_requests = False
 
     def secrets(self, source: Source) -> dict[str, str]:
         """Return a source's secrets, for use in this process only."""
@@ -177,6 +178,7 @@ class Connectors:
             secrets=self.secrets(source),
             deadline_seconds=seconds,
             source=info,
+            state={"shows_requests": True} if self.shows_requests else {},
             **more,
         )
 

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from qa.core import clock, jobs
@@ -25,12 +25,13 @@ from qa.core.crypto import Keys
 from qa.core.db import Database
 from qa.core.errors import DomainError
 from qa.core.storage import Storage, store_sealed
+from qa.core.working import Kind
 from qa.interactions import service as interactions
 from qa.interactions.import_lines import RECORDING_KEY
 from qa.interactions.models import Recording
 from qa.interactions.sources import inbox_service, media_service, quarantine_service, service
 from qa.interactions.sources.connectors import Connectors, Facts, find_facts, get_facts
-from qa.interactions.sources.models import Source, SyncLane
+from qa.interactions.sources.models import Source, SyncLane, SyncRun
 from qa.interactions.sources.store import DatabaseStore
 from qa.interactions.sources.trial import check_source, try_source
 from qa.plugins import sync
@@ -44,6 +45,9 @@ BACKFILL_SHARE = timedelta(seconds=60)
 LIVE_SHARE = timedelta(minutes=10)
 MEDIA_SHARE_SECONDS = 60.0
 SPAN = timedelta(days=7)
+TICK_JOB = "sources.tick"
+KEEP_RUNS = timedelta(days=90)
+KEEP_READ = timedelta(days=7)
 Payload = dict[str, Any]
 
 
@@ -242,6 +246,26 @@ class Runner:
                 _note_media_failure(session, one, error, clock.now())
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def kinds(runner: Runner) -> dict[str, Kind]:
+    """Return the kinds of work of this package by name."""
+    return {
+        TICK_JOB: Kind(runner.tick),
+        service.PULL_JOB: Kind(runner.pull),
+        service.TRY_JOB: Kind(runner.try_out),
+        inbox_service.READ_JOB: Kind(runner.read_inbox),
+        inbox_service.REPULL_JOB: Kind(runner.repull),
+        quarantine_service.RETRY_JOB: Kind(runner.retry),
+        media_service.MEDIA_JOB: Kind(runner.fetch_media),
+    }
+
+
+def forget_old(database: Database, *, now: datetime) -> None:
+    """Remove what nobody looks at any more: old runs, webhooks that were read, marks of repeated pulls."""
+    with database.transaction() as session:
+        session.execute(delete(SyncRun).where(SyncRun.ended_at < now - KEEP_RUNS))
+        inbox_service.forget_old(session, before=now - KEEP_READ)
 
 
 def _note_media_failure(session: Session, one: Any, error: Exception, now: datetime) -> None:

@@ -60,12 +60,12 @@ class Standing:
 
 
 def list_sources(session: Session, actor: Actor, *, now: datetime) -> list[Standing]:
-    """Return all sources by name with how they stand: a fixed number of statements."""
+    """Return all sources with how they stand, those that need somebody first; few statements."""
     require(actor, P.CONNECTOR_LIST, by(actor.id))
     rows = session.scalars(
         select(Source).options(selectinload(Source.progress)).order_by(func.lower(Source.name))
     )
-    return _standings(session, list(rows), now)
+    return sorted(_standings(session, list(rows), now), key=lambda one: not one.needs_somebody)
 
 
 def get_source(session: Session, actor: Actor, source_id: int) -> Source:

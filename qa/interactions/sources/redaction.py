@@ -22,7 +22,7 @@ _ABOUT_PEOPLE = re.compile(
     r"|assignee|submitter|transcript|number|ip$|token|secret|password|key$"
 )
 _CODES = re.compile(
-    r"(?i)(^|_)(id|status|state|type|kind|channel|via|direction|queue|priority|language|locale)$"
+    r"(?i)(^|_)(id|status|state|type|kind|channel|via|direction|speaker|queue|priority|language|locale)$"
 )
 
 

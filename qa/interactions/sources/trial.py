@@ -118,7 +118,7 @@ def _row(one: Record | BadRecord, known: Mapping[str, Known], people: Mapping[st
     if isinstance(one, BadRecord):
         return row | {"raw": shown(plain(one.raw)), "result": WAITS, "reason": one.error}
     content = plain(one)
-    row["raw"] = shown({name: value for name, value in content.items() if value not in (None, "", [], {})})
+    row["raw"] = shown(_told(content))
     fault = fault_of(one, content)
     if fault is not None:
         return row | {"result": WAITS, "reason": fault}
@@ -137,6 +137,14 @@ def _row(one: Record | BadRecord, known: Mapping[str, Known], people: Mapping[st
     if earlier is None:
         return row | {"result": NEW}
     return row | {"result": CHANGED if earlier.is_changed_by(parsed) else SAME}
+
+
+def _told(value: Any) -> Any:
+    """Leave out what a record says nothing about."""
+    if isinstance(value, dict):
+        told = {name: _told(item) for name, item in value.items()}
+        return {name: item for name, item in told.items() if item not in (None, "", [], {}, False)}
+    return [_told(item) for item in value] if isinstance(value, list) else value
 
 
 def _agent(line: Line, people: Mapping[str, str]) -> str:
