@@ -48,7 +48,9 @@ def span_words(value: timedelta) -> str:
 def lower_first(text: str) -> str:
     """Return a sentence's words as they stand inside another one."""
     text = text.rstrip("?.")
-    return text[0].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text
+    if text.startswith("I ") or not (text[1:2].islower() or text[1:2] == " "):
+        return text
+    return text[0].lower() + text[1:]
 
 
 def count(number: int) -> str:
