@@ -10,7 +10,7 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from flask import Flask, current_app, g, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -154,11 +154,26 @@ def _check_own_post() -> None:
     origin = request.headers.get("Origin")
     if origin and origin != "null" and urlsplit(origin).netloc != request.host:
         raise Forbidden(FOREIGN)
+    _check_form_text()
     token = request.headers.get(CSRF_HEADER) or request.form.get(CSRF)
     if not token_holds(token):
         raise Invalid(STALE)
 
 
+def _check_form_text() -> None:
+    """Refuse a form whose bytes are no text: read on, they would be kept as other text than was sent."""
+    if request.mimetype != "application/x-www-form-urlencoded":
+        return
+    try:
+        unquote_to_bytes(request.get_data()).decode()
+    except UnicodeDecodeError:
+        raise Invalid(HALF) from None
+
+
+HALF = (
+    "The form contains half of a character (a lone surrogate). Paste the text again from its source; "
+    "nothing was changed."
+)
 FOREIGN = "This request came from another site and was not carried out."
 STALE = "This page is too old to be saved. Go back, load it again and send it once more; nothing was changed."
 
