@@ -21,7 +21,15 @@ class Words(Enricher):
     key = "words"
     title = "Topics and customer sentiment"
     version = VERSION
-    provides = ("topic", "sentiment")
+    provides = (
+        "topic",
+        "sentiment",
+        "sentiment_trend",
+        *(f"sentiment_quarter_{number}" for number in range(1, 5)),
+        "sentiment_reason",
+        "sentiment_utterance",
+        "sentiment_quote",
+    )
 
     def enrich(
         self, ctx: Context, transcript: Transcript, needs: Mapping[str, Sequence[Signal]]

@@ -28,6 +28,7 @@ from qa.plugins.api import (
     Suggestion,
     Transcript,
 )
+from qa.plugins.testing import AutoScorerSuite, EnricherSuite
 
 LINES = (Path(__file__).parent / "labelled.tsv").read_text(encoding="utf-8").splitlines()
 
@@ -272,3 +273,23 @@ def test_a_question_says_in_which_languages_it_is_asked() -> None:
 
 def test_the_plugin_registers_one_of_each() -> None:
     assert (qa_plugin_info().name, qa_enrichers(), qa_autoscorers()) == ("spacy", [Words], [Phrases])
+
+
+class TestWords(EnricherSuite, extension=Words):
+    """The kit's own checks."""
+
+
+class TestPhrases(AutoScorerSuite, extension=Phrases):
+    """The kit's own checks, on a question with a rule."""
+
+    question = QuestionView(
+        "greeting",
+        "Did the agent greet the customer?",
+        "yes_no",
+        rule={
+            "say": "good morning",
+            "who": "agent",
+            "within": {"first": 10},
+            "answer": {"met": "yes", "not_met": "no"},
+        },
+    )

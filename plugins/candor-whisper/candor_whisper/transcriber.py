@@ -49,6 +49,7 @@ class Whisper(Transcriber):
 
     def transcribe(self, ctx: Context, audio: LocalFile, hints: Hints) -> Transcript:
         """Return the text; finished chunks stay in ``ctx.scratch``, keyed by sound, model and settings."""
+        ctx.cancel.check()
         choice = choice_of(ctx.config)
         model = models.find(choice)
         engine_version(choice.engine)
@@ -56,6 +57,7 @@ class Whisper(Transcriber):
         speakers = tuple(audio.speakers or hints.speakers)
         wanted = _wanted(speakers)
         sound = decoded(Path(audio.path), folder, max_hours=choice.max_hours, wanted=wanted)
+        ctx.cancel.check()
         return _Work(ctx, choice, model, sound, speakers, hints, folder).run()
 
 

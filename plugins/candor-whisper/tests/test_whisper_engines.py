@@ -22,6 +22,7 @@ from candor_whisper.transcriber import ONE_CHANNEL, Whisper
 from whisper_sounds import DATA, Ctx, Stop, call, encoded, faster_model, wav
 
 from qa.plugins.api import Cancelled, Hints, LocalFile, Segment, Transcript
+from qa.plugins.testing import TranscriberSuite
 
 MODULES = {"openai-whisper": "whisper", "faster-whisper": "faster_whisper"}
 MUST_RUN = os.environ.get("QA_SPEECH") == "1"
@@ -209,7 +210,7 @@ def test_a_connector_says_who_is_on_which_channel(folder: Path, tmp_path: Path) 
 @needs_faster
 def test_a_cancelled_run_stops_within_one_chunk_and_goes_on_there(folder: Path, tmp_path: Path) -> None:
     file, config = folder / "call_card.wav", config_of("faster-whisper", folder, language="en")
-    ctx: Any = Ctx(tmp_path / "a", config, Stop(after=5))
+    ctx: Any = Ctx(tmp_path / "a", config, Stop(after=7))
     with pytest.raises(Cancelled):
         Whisper().transcribe(ctx, LocalFile(str(file)), Hints())
     (steps,) = (tmp_path / "a" / "whisper").glob("steps-*.jsonl")
@@ -304,3 +305,10 @@ def test_the_command_prints_a_transcript(engine: str, folder: Path) -> None:
     assert told["segments"][0]["words"][0]["word"] == "Thank"
     metrics = qa("speech", "metrics", "-", given=json.dumps(told))
     assert metrics["words_unknown"] > 3
+
+
+@pytest.mark.skipif(not has("openai-whisper"), reason="openai-whisper is not installed: make whisper")
+class TestWhisper(TranscriberSuite, extension=Whisper):
+    """The kit's own checks."""
+
+    config = {"engine": "openai-whisper", "model": str(DATA / "whisper-test.pt"), "chunk_s": 1}
