@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from qa.accounts.models import User
 from qa.core.db import Base, UtcDateTime
 
 NAME_MAX = 60
@@ -69,7 +70,7 @@ class Plugin(Base):
     seconds: Mapped[dict[str, list[float]]] = mapped_column(JSON, default=dict)
     called_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     note: Mapped[str] = mapped_column(String(NOTE_MAX), default="")
-    changed_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    changed_by_id: Mapped[int | None] = mapped_column(ForeignKey(User.id))
     changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     found_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
@@ -82,7 +83,7 @@ class SealedSecret(Base):
     owner: Mapped[str] = mapped_column(String(120), primary_key=True)
     name: Mapped[str] = mapped_column(String(60), primary_key=True)
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
-    changed_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    changed_by_id: Mapped[int | None] = mapped_column(ForeignKey(User.id))
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

@@ -99,7 +99,8 @@ def _lines(
     session: Session, rows: list[Plugin], *, now: datetime, trusted: Collection[str], is_safe_mode: bool
 ) -> list[PluginLine]:
     people = {row.changed_by_id for row in rows if row.changed_by_id is not None}
-    names = dict(session.execute(select(User.id, User.name).where(User.id.in_(people))).tuples().all())
+    named = session.execute(select(User.id, User.name).where(User.id.in_(people)))
+    names = {user_id: name for user_id, name in named}
     counted = select(Outgoing.plugin, Outgoing.state, func.count()).where(
         Outgoing.state.in_(("pending", "dead")), Outgoing.plugin.in_([row.name for row in rows])
     )

@@ -66,7 +66,7 @@ def standing_of(
     if report is None:
         return Standing("starting", "Starting", "warn", "The worker loads it within a minute.")
     if not report.is_ok:
-        return Standing("failed", "Failed", "fail", report.reason, report.fix)
+        return Standing("failed", "Failed", "fail", f"{report.reason.rstrip('.')}.", report.fix)
     if row.rests_until is not None and row.rests_until > now:
         words = "It failed three times in five minutes and rests for five."
         return Standing("resting", "Resting", "warn", words)

@@ -27,6 +27,7 @@ from qa.plugins.settings_form import Judged
 
 RECYCLE_AFTER = 200
 IDLE_SECONDS = 600.0
+JUDGE_SECONDS = 10.0
 
 
 class NotLoaded(PluginFailed):
@@ -102,7 +103,7 @@ class Host:
     ) -> Judged:
         """Let a settings form judge what was typed: the plugin's own, or that of one of its connectors."""
         body = {"typed": {name: list(values) for name, values in typed.items()}, "kept": sorted(kept)}
-        work = Work("form", connector, "judge", deadline_seconds=10.0, arguments=body)
+        work = Work("form", connector, "judge", deadline_seconds=JUDGE_SECONDS, arguments=body)
         return Judged(**self.call(candidate, work).value)
 
     def _run(self, candidate: Candidate, work: Work, is_wanted: IsWanted, outcome: Outcome) -> Iterator[Any]:

@@ -63,7 +63,8 @@ GROUPS: tuple[tuple[str, tuple[Link, ...]], ...] = (
         (
             Link("People", "accounts.people", "people", _roles("lead manager ops privacy admin")),
             Link("Teams", "accounts.teams", "flag", _roles("manager admin")),
-            Link("Sources", "sources.index", "plug", _roles("manager privacy auditor admin")),
+            Link("Plugins", "extensions.index", "plug", _roles("manager privacy auditor admin")),
+            Link("Sources", "sources.index", "inbox", _roles("manager privacy auditor admin")),
         ),
     ),
 )
