@@ -39,6 +39,7 @@ FUNCTIONS: Mapping[str, Callable[..., Mapping[str, Any]]] = {
         small_samples.n_to_detect,
         small_samples.detectable_change,
         small_samples.n_for_icc,
+        small_samples.likely_places,
         verdicts.verdict,
         verdicts.still_needed,
         shrinkage.james_stein,

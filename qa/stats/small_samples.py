@@ -107,6 +107,12 @@ class Change(TypedDict):
     change: float
 
 
+class Places(TypedDict):
+    """Equally likely places for a true average, lowest first."""
+
+    places: list[float]
+
+
 def mean_of(values: list[float]) -> float:
     """Return the plain average; exact whatever the order."""
     return math.fsum(values) / len(values)
@@ -307,3 +313,21 @@ def n_for_icc(
     z = two_sided_z(conf)
     spread = 8 * z**2 * (1 - rho) ** 2 * (1 + (k - 1) * rho) ** 2
     return {"n": math.ceil(spread / (k * (k - 1) * width**2) + 1)}
+
+
+def likely_places(
+    lo: Number,
+    hi: Number,
+    conf: Confidence = 0.95,
+    count: Annotated[int, Field(ge=1, le=100), BeforeValidator(whole)] = 20,
+    bounds: Bounds | None = None,
+) -> Places:
+    """So many equally likely places for a true average whose range is lo to hi, to be drawn as dots.
+
+    Counting how many of twenty lie below a mark is easier than reading a curve.
+    """
+    if lo > hi:
+        raise RefusedArgument("lo", f'must be at most "hi" ({hi:g}), not {lo:g}.')
+    middle, spread = (lo + hi) / 2, (hi - lo) / 2 / two_sided_z(conf)
+    shares = [(place - 0.5) / count for place in range(1, count + 1)]
+    return {"places": [cut(middle + spread * normal_quantile(share), bounds) for share in shares]}

@@ -70,6 +70,7 @@ class Site:
                 time.sleep(0.1)
             else:
                 return
+        self.kill()
         raise RuntimeError(f"the site did not answer within {START_SECONDS} seconds")
 
     def kill(self) -> None:

@@ -15,6 +15,7 @@ from qa.stats.small_samples import (
     detectable_change,
     diff_proportions,
     fpc,
+    likely_places,
     mean_pooled,
     mean_t,
     n_for_icc,
@@ -296,3 +297,15 @@ def test_with_what_was_needed_the_verdict_is_another(middle: float, half: float,
         assert verdict(middle - half, middle + half)["verdict"] == "not_enough_evidence"
         later = half * math.sqrt(n / (n + more)) * (1 - 1e-9)
         assert verdict(middle - later, middle + later)["verdict"] != "not_enough_evidence"
+
+
+def test_twenty_places_lie_as_the_range_says() -> None:
+    places = likely_places(72, 90)["places"]
+    assert len(places) == 20
+    assert places == sorted(places)
+    assert sum(place < 81 for place in places) == 10
+    assert places[0] == pytest.approx(72), "the middle of the lowest twentieth"
+    assert likely_places(90, 104, bounds=[0, 100])["places"][-1] == 100
+    assert likely_places(80, 80)["places"] == [80] * 20
+    with pytest.raises(RefusedArgument, match='"lo"'):
+        likely_places(90, 72)

@@ -1,5 +1,6 @@
 // What every page shares: theme, dialogs, keys of links and buttons, search focus.
 import 'htmx.org';
+import './chart-tools.js';
 import { createPlayer } from './player.js';
 
 /** @param {EventTarget | null} target @returns {boolean} whether somebody is typing there */
