@@ -175,6 +175,7 @@ def find_for_reading(session: Session, actor: Actor, evaluation_id: int) -> Eval
             joinedload(Evaluation.scorecard),
             joinedload(Evaluation.interaction).selectinload(Interaction.turns),
             joinedload(Evaluation.interaction).selectinload(Interaction.recordings),
+            joinedload(Evaluation.interaction).joinedload(Interaction.agent),
             selectinload(Evaluation.answers),
             selectinload(Evaluation.pins),
             selectinload(Evaluation.revisions).joinedload(Revision.author),

@@ -3,12 +3,31 @@
 const STYLES = ['fill', 'fill-opacity', 'stroke', 'stroke-width', 'stroke-dasharray', 'stroke-linejoin', 'stroke-linecap',
   'paint-order', 'font-family', 'font-size', 'font-weight', 'text-anchor', 'stop-color', 'stop-opacity', 'vector-effect'];
 
+const pixel = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+/** @type {Map<string, string>} */
+const known = new Map();
+
+/** @param {string} colour @returns {string} the same in words that every reader of SVG knows: the tokens are oklch */
+const plain = (colour) => {
+  if (!pixel || !/^(oklch|oklab|lab|lch|color|color-mix)\(/.test(colour)) return colour;
+  let found = known.get(colour);
+  if (!found) {
+    pixel.clearRect(0, 0, 1, 1);
+    pixel.fillStyle = colour;
+    pixel.fillRect(0, 0, 1, 1);
+    const [red, green, blue, alpha] = pixel.getImageData(0, 0, 1, 1).data;
+    found = alpha === 255 ? `rgb(${red}, ${green}, ${blue})` : `rgba(${red}, ${green}, ${blue}, ${(alpha / 255).toFixed(3)})`;
+    known.set(colour, found);
+  }
+  return found;
+};
+
 /** @param {Element} from @param {Element} to copy what the style sheet says as attributes, for a file has no sheet */
 const dress = (from, to) => {
   const found = getComputedStyle(from);
   for (const name of STYLES) {
     const value = found.getPropertyValue(name);
-    if (value && value !== 'none' && value !== 'normal') to.setAttribute(name, value.replace(/url\("?[^"#)]*(#[^")]+)"?\)/, 'url($1)'));
+    if (value && value !== 'none' && value !== 'normal') to.setAttribute(name, plain(value).replace(/url\("?[^"#)]*(#[^")]+)"?\)/, 'url($1)'));
     else if (name === 'fill' || name === 'stroke') to.setAttribute(name, 'none');
   }
   to.removeAttribute('class');
@@ -40,7 +59,7 @@ const svgOf = (figure) => {
   }
   const paper = document.createElementNS('http://www.w3.org/2000/svg', 'rect');
   for (const [name, value] of Object.entries({ x, y, width, height })) paper.setAttribute(name, String(value));
-  paper.setAttribute('fill', getComputedStyle(document.body).backgroundColor);
+  paper.setAttribute('fill', plain(getComputedStyle(document.body).backgroundColor));
   made.prepend(paper);
   made.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
   made.setAttribute('width', String(width));
