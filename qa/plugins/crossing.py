@@ -18,24 +18,33 @@ def encode_page(page: Page) -> bytes:
 
     Raises ``NotOfThisShape`` when the page as a whole cannot cross: too large, or a cursor that is no JSON.
     """
+    return _carried(page)[0]
+
+
+def crossed(page: Page) -> Page:
+    """Return a page as the host gets it; raises as ``encode_page`` does."""
+    arrived: Page = _carried(page)[1]
+    return arrived
+
+
+def _carried(page: Page) -> tuple[bytes, Any]:
     try:
-        return _crossable(page)
+        return _line_and_arrival(page)
     except NotOfThisShape:
         kept = tuple(_kept(one) for one in page.records)
-        return encode(replace(page, records=kept), Page)
+        return _line_and_arrival(replace(page, records=kept))
 
 
-def _crossable(value: Any) -> bytes:
-    """Return a value's line after a look at how the host will read it; raise ``NotOfThisShape``."""
+def _line_and_arrival(value: Any) -> tuple[bytes, Any]:
+    """Return a value's line and how the host will read it; raise ``NotOfThisShape``."""
     line = encode(value, type(value))
-    decode(line, type(value))
-    return line
+    return line, decode(line, type(value))
 
 
 def _kept(one: Any) -> Any:
     """Return a record that crosses as it is, another as a bad one."""
     try:
-        _crossable(one)
+        _line_and_arrival(one)
     except NotOfThisShape as error:
         known = one.external_id if isinstance(one.external_id, str) else ""
         identity = str(made_plain(known))[:ID_LENGTH]

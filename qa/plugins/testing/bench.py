@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from qa.plugins import sync, wire
+from qa.plugins import crossing, sync
 from qa.plugins.api import Cancelled, Capability, Connector, Page, Record, SourceInfo, Window
-from qa.plugins.crossing import encode_page
 from qa.plugins.ctx import Flag, Given, WorkContext
 from qa.plugins.masking import Mask
 from qa.plugins.quota import budget_of
@@ -243,8 +242,7 @@ def crossed(page: Any) -> Page:
     """Return a page as it comes out of the pipe between child and host; raise what the host would say."""
     if not isinstance(page, Page):
         return page  # type: ignore[no-any-return]  # the loop says what is wrong with it
-    answer: Page = wire.decode(encode_page(page), Page)
-    return answer
+    return crossing.crossed(page)
 
 
 def told(outcome: Outcome) -> str:

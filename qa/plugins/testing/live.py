@@ -14,7 +14,7 @@ from typing import Any
 
 from qa.plugins import wire
 from qa.plugins.api import BadRecord, Connector, Page, PluginError, Record, SourceInfo
-from qa.plugins.crossing import encode_page
+from qa.plugins.crossing import crossed
 from qa.plugins.ctx import Given, WorkContext
 from qa.plugins.masking import Mask
 from qa.plugins.page_rules import ContractBroken, checked_cursor, checked_page, sorted_out
@@ -97,7 +97,7 @@ def _sound(page: Page, mask: Mask, seen: Seen) -> Page:
     try:
         checked_page(page, Limits().page_records)
         checked_cursor(page.cursor, mask)
-        found = sorted_out(wire.decode(encode_page(page), Page), mask, Limits().page_bytes)
+        found = sorted_out(crossed(page), mask, Limits().page_bytes)
     except (ContractBroken, wire.NotOfThisShape) as error:
         seen.faults.append(str(error))
         return page

@@ -169,7 +169,7 @@ class _Staged:
             self.counts.unchanged += 1
             return
         change = "created" if known is None else "updated"
-        if one.record.deleted:
+        if one.record.deleted or one.record.merged_into:
             change = "merged" if one.record.merged_into else "deleted"
             self.counts.deleted += 1
         elif known is None:

@@ -260,7 +260,6 @@ class Twin(ABC):
     def corrupt(self, thing: Thing, how: str) -> None:
         """Spoil how a conversation is shown: malformed, unknown or enum."""
         thing.broken = how
-        self.touch(thing, thing.text)
 
     def _spoilt(self, thing: Thing) -> dict[str, Any]:
         shown = self.show(thing)

@@ -12,6 +12,7 @@ from qa.plugins.testing.laws import Broken, Check, NotNeeded
 from qa.plugins.testing.twin import Thing
 
 MANY = 23
+SHOWN_AFTER = 600  # seconds until a vendor shows a change at the latest
 
 
 def _whole_run(bench: Bench, words: str) -> None:
@@ -80,6 +81,7 @@ def _tombstones(bench: Bench) -> None:
     bench.twin.delete(things[4])
     things[9].merged_into = things[10].number
     bench.twin.touch(things[9], things[9].text)
+    bench.clock.sleep(SHOWN_AFTER)
     bench.run()
     told_of = {one.external_id: one.change for one in bench.store.events}
     gone, merged = bench.twin.external_id(things[4]), bench.twin.external_id(things[9])
@@ -176,6 +178,7 @@ def _renamed(bench: Bench) -> None:
     bench.twin.agents = {key: f"{name} of the new name" for key, name in bench.twin.agents.items()}
     for thing in bench.twin.things.values():
         bench.twin.touch(thing, thing.text)
+    bench.clock.sleep(SHOWN_AFTER)
     bench.run()
     if _agent_ids(bench) != before:
         raise Broken("An agent was renamed, and is another agent now: external_id is made of the name.")
