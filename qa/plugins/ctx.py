@@ -152,7 +152,7 @@ class Given:
     """What one piece of work is given: settings, place, network. The kit gives its own clock and transport.
 
     Without a transport requests leave through ``reach``. ``budget`` lets runs of one source share a quota;
-    ``base_url`` is where requests go when the settings do not say it, such as a message's target.
+    ``base_url`` is where requests go whatever the settings say, such as a message's target.
     """
 
     config: Mapping[str, Any]
@@ -228,9 +228,10 @@ class WorkContext:
     def _base_url(self) -> str:
         extension, given = self.extension, self._given
         own = extension.base_url(self.config) if isinstance(extension, Connector) else self.config.get("url")
-        if not (own or given.base_url):
+        address = given.base_url or own
+        if not address:
             raise ConfigError("No address is set to send requests to.", "url")
-        return str(own or given.base_url)
+        return str(address)
 
     def progress(self, done: float, total: float | None = None, message: str = "") -> None:
         """Say how far the work is."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from qa.scorecards import conditions
-from qa.scorecards.compiled import CompiledChoice, CompiledForm, CompiledQuestion
+from qa.scorecards.compiled import VALUE, CompiledForm, CompiledQuestion, Given
 
-VALUE = "value"
 NA = "na_by_evaluator"
 HIDDEN = "na_by_system"
 UNANSWERED = "unanswered"
@@ -25,15 +23,6 @@ class AnswerError(Exception):
     def __init__(self, problems: dict[str, str]) -> None:
         self.problems = problems
         super().__init__("; ".join(f"{ref}: {sentence}" for ref, sentence in problems.items()))
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """One question's state, and what was chosen when its state is ``value``."""
-
-    state: str
-    chosen: tuple[CompiledChoice, ...] = ()
-    value: Any = None
 
 
 def read_answers(
@@ -72,6 +61,8 @@ def _shown(
     question: CompiledQuestion, known: Mapping[str, Any], fields: Mapping[str, Any]
 ) -> tuple[bool | None, bool]:
     """Return whether every condition is met, and whether the question is shown meanwhile."""
+    if not question.conditions:
+        return True, True
     met: bool | None = True
     visible = True
     for condition, shows_unknown in question.conditions:
@@ -97,10 +88,10 @@ def _given(question: CompiledQuestion, answer: Any) -> Given:
 def _single(question: CompiledQuestion, answer: Any) -> Given:
     if isinstance(answer, list | tuple):
         raise ValueError("takes one option, not a list.")
-    choice = question.by_ref.get(_option_ref(answer))
-    if choice is None:
+    given = question.given.get(_option_ref(answer))
+    if given is None:
         raise ValueError(f"has no option {answer!r}; it has {', '.join(question.by_ref)}.")
-    return Given(VALUE, (choice,), choice.ref)
+    return given
 
 
 def _multi(question: CompiledQuestion, answer: Any) -> Given:

@@ -78,7 +78,8 @@ def score_command(form: Path, answers: str, lines: bool, decimals: int) -> None:
                 continue
             answer = _scored(compiled, text, number if lines else None, decimals)
             failed = failed or "error" in answer
-            click.echo(json.dumps(answer, ensure_ascii=False))
+            sys.stdout.write(_written(answer) + "\n")
+            sys.stdout.flush()  # whoever sends lines one by one reads them one by one
     if failed:
         sys.exit(1)
 
@@ -100,7 +101,7 @@ def _read_json(text: str) -> dict[str, dict[str, Any]]:
     if len(text) > MAX_ANSWERS_BYTES:
         raise ValueError("more than 1 MB. Send fewer or shorter answers.")
     try:
-        given = json.loads(text, parse_float=str, parse_constant=_refuse_constant, object_pairs_hook=_once)
+        given = _READER.decode(text)
     except json.JSONDecodeError as error:
         raise ValueError(
             f"not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}."
@@ -130,6 +131,10 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f'the key "{twice}" stands twice.')
     return found
+
+
+_READER = json.JSONDecoder(parse_float=str, parse_constant=_refuse_constant, object_pairs_hook=_once)
+_written = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def as_json(compiled: CompiledForm, result: Result, decimals: int = 1) -> dict[str, Any]:

@@ -7,7 +7,7 @@ integers only, and reduces a fraction when it is printed.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from math import lcm
@@ -32,9 +32,22 @@ class CompiledChoice:
     high: Decimal | None = None
 
 
+VALUE = "value"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One question's state, and what was chosen when its state is ``value``."""
+
+    state: str
+    chosen: tuple[CompiledChoice, ...] = ()
+    value: Any = None
+
+
 @dataclass(frozen=True, slots=True)
 class CompiledQuestion:
-    """One question; ``base`` is its maximum without bonus, 0 when it cannot be scored."""
+    """One question: ``given`` is what each option means when it alone is chosen, ``base`` its maximum
+    without bonus, 0 when it cannot be scored."""
 
     index: int
     number: int
@@ -45,6 +58,7 @@ class CompiledQuestion:
     top: int
     choices: tuple[CompiledChoice, ...]
     by_ref: dict[str, CompiledChoice]
+    given: dict[str, Given]
     base: int
     cap: int | None
     weight: int
@@ -61,22 +75,32 @@ class CompiledQuestion:
 
 @dataclass(frozen=True, slots=True)
 class CompiledNode:
-    """One section; ``questions`` are its own, ``inside`` the sections in it."""
+    """One section; ``questions`` are its own, ``inside`` the sections in it, ``units`` its weight in
+    units of the form's weight denominator."""
 
     index: int
     ref: str
     label: str
     parent: int | None
     weight: Fraction
+    units: int
     questions: tuple[int, ...]
     inside: tuple[int, ...]
     every: tuple[int, ...]
     bands: tuple[Band, ...]
 
 
+Shares = tuple[tuple[str, ...], tuple[str, ...]]
+"""What each question and each section weighs in the total, in percent, as exact text."""
+
+
 @dataclass(frozen=True, slots=True)
 class CompiledForm:
-    """Everything the scorer needs."""
+    """Everything the scorer needs.
+
+    ``shares`` and ``parts`` are the scorer's memory: what it worked out once for a pattern of what
+    counts, and for one question's answer. They hold values only, the same whoever asks.
+    """
 
     form: Form
     point_unit: int
@@ -89,14 +113,16 @@ class CompiledForm:
     common: int
     pass_mark: Fraction | None
     floor: Fraction
+    shares: dict[bytes, Shares] = field(default_factory=dict, compare=False, repr=False)
+    parts: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 def compile_form(form: Form) -> CompiledForm:
     """Return the form ready for scoring."""
     questions = form.all_questions()
     point_unit = _denominator(c.points for q in questions for c in _choices(q))
-    weight_unit = _denominator(q.weight for q in questions)
-    nodes = _nodes(form)
+    weight_unit = _denominator([q.weight for q in questions] + [s.weight for s in form.all_sections()])
+    nodes = _nodes(form, weight_unit)
     owner = _owners(form)
     made = tuple(
         _question(question, index, owner[id(question)], nodes, form, point_unit, weight_unit)
@@ -125,7 +151,7 @@ def _choices(question: Question) -> tuple[Choice, ...]:
     return question.ranges if question.type == "number" else question.choices
 
 
-def _nodes(form: Form) -> tuple[CompiledNode, ...]:
+def _nodes(form: Form, weight_unit: int) -> tuple[CompiledNode, ...]:
     sections = form.all_sections()
     index_of = {id(section): index for index, section in enumerate(sections)}
     parent_of = {id(inner): index_of[id(outer)] for outer in sections for inner in outer.sections}
@@ -136,7 +162,8 @@ def _nodes(form: Form) -> tuple[CompiledNode, ...]:
             ref=section.ref,
             label=section.label,
             parent=parent_of.get(id(section)),
-            weight=Fraction(1 if section.weight is None else section.weight),
+            weight=_weight(section),
+            units=int(_weight(section) * weight_unit),
             questions=tuple(place[id(question)] for question in section.questions),
             inside=tuple(index_of[id(inner)] for inner in section.sections),
             every=tuple(place[id(question)] for question in section.all_questions()),
@@ -144,6 +171,10 @@ def _nodes(form: Form) -> tuple[CompiledNode, ...]:
         )
         for index, section in enumerate(sections)
     )
+
+
+def _weight(part: Section | Question) -> Fraction:
+    return Fraction(1 if part.weight is None else part.weight)
 
 
 def _owners(form: Form) -> dict[int, int]:
@@ -174,9 +205,10 @@ def _question(
         top=node if parent is None else parent,
         choices=choices,
         by_ref={choice.ref: choice for choice in choices},
+        given={choice.ref: Given(VALUE, (choice,), choice.ref) for choice in choices},
         base=base,
         cap=cap,
-        weight=int(Fraction(1 if question.weight is None else question.weight) * weight_unit),
+        weight=int(_weight(question) * weight_unit),
         counts=question.is_scored and not question.bonus and base > 0,
         is_bonus=question.bonus and question.is_scored,
         is_required=question.is_required,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 from qa.scorecards.form import Condition
@@ -69,6 +70,11 @@ def _as_set(value: Any) -> set[str]:
 
 def _same_form(value: Any) -> str:
     """Return one text for 2, 2.0 and "2", so that a YAML number matches a stored one."""
+    return _form_of(value) if isinstance(value, str | int | float | Decimal) else str(value)
+
+
+@lru_cache(maxsize=8_192, typed=True)
+def _form_of(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     number = _number(value)

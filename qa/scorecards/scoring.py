@@ -14,16 +14,23 @@ nothing was scored still fails the form.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from math import gcd
-from typing import Any
+from typing import Any, TypeVar
 
-from qa.scorecards.answers import HIDDEN, NA, UNANSWERED, VALUE, Given, read_answers
-from qa.scorecards.compiled import CompiledForm, CompiledNode, CompiledQuestion
+from qa.scorecards.answers import HIDDEN, NA, UNANSWERED, read_answers
+from qa.scorecards.compiled import VALUE, CompiledForm, CompiledNode, CompiledQuestion, Given, Shares
 
 ENGINE_VERSION = "1"
+MOST_REMEMBERED = 4_096
+
+T = TypeVar("T")
+Pair = tuple[int, int]
+"""A fraction as numerator and denominator, not reduced."""
 
 PASS, FAIL, NOT_SCORED, INCOMPLETE = "pass", "fail", "not_scored", "incomplete"
 
@@ -183,8 +190,10 @@ class _Sheet:
         self.earned = [0] * size
         self.counted = [False] * size
         self.bonus = [0] * size
+        self.failed = [False] * size
         self.causes: list[FailCause] = []
         self.failed_nodes: set[int] = set()
+        self.means: dict[int, Pair | None] = {}
         self.form_failed = False
         full_credit = compiled.form.na == "full_credit"
         for question, one in zip(compiled.questions, given, strict=True):
@@ -197,8 +206,14 @@ class _Sheet:
             self._rule(rule.failed_at_least, rule.within, rule.fail)
 
     def _value(self, question: CompiledQuestion, one: Given) -> None:
-        index = question.index
-        points = self._points(question, one)
+        index, base, extra = question.index, 0, 0
+        for choice in one.chosen:
+            if choice.is_bonus:
+                extra += choice.points
+            else:
+                base += choice.points
+            self.failed[index] |= choice.is_failed
+        points = (base if question.cap is None else min(base, question.cap)) + extra
         for choice in one.chosen:
             if choice.fail is not None:
                 points = self._failed(question, choice.fail, points)
@@ -212,12 +227,6 @@ class _Sheet:
         below = question.critical_below
         if below is not None and points * below.denominator < below.numerator * question.base:
             self._form_fails(question.ref)
-
-    @staticmethod
-    def _points(question: CompiledQuestion, one: Given) -> int:
-        base = sum(choice.points for choice in one.chosen if not choice.is_bonus)
-        extra = sum(choice.points for choice in one.chosen if choice.is_bonus)
-        return (base if question.cap is None else min(base, question.cap)) + extra
 
     def _failed(self, question: CompiledQuestion, scope: str, points: int) -> int:
         if scope == "form":
@@ -241,9 +250,8 @@ class _Sheet:
     def _rule(self, at_least: int, within: str | None, scope: str) -> None:
         compiled = self.compiled
         node = None if within is None else compiled.nodes[compiled.node_by_ref[within]]
-        places = range(len(self.given)) if node is None else node.every
-        failed = sum(any(choice.is_failed for choice in self.given[place].chosen) for place in places)
-        if failed < at_least:
+        failed = self.failed if node is None else [self.failed[place] for place in node.every]
+        if sum(failed) < at_least:
             return
         if scope == "form":
             self._form_fails(compiled.form.form if node is None else node.ref)
@@ -281,14 +289,14 @@ class _Sheet:
         return max(plain, self.compiled.floor)
 
     def _points_total(self, *, weighed: bool) -> Fraction | None:
-        above, below = Fraction(0), Fraction(0)
+        above = below = 0
         for top in self.compiled.tops:
             node = self.compiled.nodes[top]
             earned, base, extra = self._sums(node)
-            weight = node.weight if weighed else 1
+            weight = node.units if weighed else 1
             above += weight * (earned + extra)
             below += weight * base
-        return above / below * 100 if below else None
+        return Fraction(above * 100, below) if below else None
 
     def _sums(self, node: CompiledNode) -> tuple[int, int, int]:
         """Return points earned, maximum and bonus of a section with all inside it."""
@@ -324,88 +332,89 @@ class _Sheet:
         return Fraction(above * 100, common * below) + self._bonus_percent()
 
     def _weighted_sections(self) -> Fraction | None:
-        above, below = Fraction(0), Fraction(0)
+        above, scale, below = 0, 1, 0
         for top in self.compiled.tops:
             node = self.compiled.nodes[top]
-            mean = self.section_mean(node)
+            mean = self.mean(node)
             if mean is not None:
-                above += node.weight * mean
-                below += node.weight
-        return above / below * 100 + self._bonus_percent() if below else None
+                above, scale = above * mean[1] + node.units * mean[0] * scale, scale * mean[1]
+                below += node.units
+        return Fraction(above * 100, scale * below) + self._bonus_percent() if below else None
 
-    def section_mean(self, node: CompiledNode) -> Fraction | None:
+    def mean(self, node: CompiledNode) -> Pair | None:
         """Return the section's own score from 0 to 1, None when nothing in it counts."""
-        if self.compiled.form.mode != "weighted_sections":
-            by_points = self.compiled.form.mode in {"points", "scaled_points"}
-        else:
-            by_points = self.compiled.form.within == "points"
-        if by_points:
+        if node.index not in self.means:
+            self.means[node.index] = self._mean(node)
+        return self.means[node.index]
+
+    def _mean(self, node: CompiledNode) -> Pair | None:
+        form = self.compiled.form
+        if form.mode in {"points", "scaled_points"} or (
+            form.mode == "weighted_sections" and form.within == "points"
+        ):
             earned, base, _ = self._sums(node)
-            return Fraction(earned, base) if base else None
-        above, below = self._inside_weights(node)
+            return (earned, base) if base else None
+        above, scale, below = self._inside(node)
         if not below:
             return None
-        return Fraction(0) if self.node_failed(node) else above / below
+        return (0, 1) if self.node_failed(node) else (above, scale * below)
 
-    def _inside_weights(self, node: CompiledNode) -> tuple[Fraction, Fraction]:
-        common, unit, above, below = self.compiled.common, self.compiled.weight_unit, 0, 0
+    def _inside(self, node: CompiledNode) -> tuple[int, int, int]:
+        """Return what a section has earned as a fraction, and what counts in it, both in weight units."""
+        above, scale, below = 0, self.compiled.common, 0
         for place in node.questions:
             if self.counted[place]:
                 question = self.compiled.questions[place]
                 below += question.weight
-                above += question.weight * self.earned[place] * (common // question.base)
-        total, weight = Fraction(above, common * unit), Fraction(below, unit)
+                above += question.weight * self.earned[place] * (scale // question.base)
         for index in node.inside:
             inner = self.compiled.nodes[index]
-            mean = self.section_mean(inner)
+            mean = self.mean(inner)
             if mean is not None:
-                share = inner.weight if self.compiled.form.mode == "weighted_sections" else self.flat(inner)
-                total += share * mean
-                weight += share
-        return total, weight
+                share = self._share_inside(inner)
+                above, scale = above * mean[1] + share * mean[0] * scale, scale * mean[1]
+                below += share
+        return above, scale, below
 
-    def flat(self, node: CompiledNode) -> Fraction:
-        """Return the summed question weights of a section that count."""
-        weights = (self.compiled.questions[i].weight for i in node.every if self.counted[i])
-        return Fraction(sum(weights), self.compiled.weight_unit)
+    def _share_inside(self, inner: CompiledNode) -> int:
+        if self.compiled.form.mode == "weighted_sections":
+            return inner.units
+        return sum(self.compiled.questions[i].weight for i in inner.every if self.counted[i])
 
     # shares of the total --------------------------------------------------------------------------
 
-    def shares(self) -> tuple[list[tuple[int, int]], list[Fraction]]:
-        """Return each question's and each section's share of the total in percent, after N/A."""
-        questions = [(0, 1)] * len(self.given)
-        nodes = [Fraction(0)] * len(self.compiled.nodes)
+    def shares(self) -> Shares:
+        """Return each question's and each section's share of the total in percent, after N/A.
+
+        They hang on nothing but which questions count, so each such pattern is worked out once.
+        """
+        return _once(self.compiled.shares, bytes(self.counted), self._shares)
+
+    def _shares(self) -> Shares:
         weights = self._leaf_weights()
         whole = sum(weights, Fraction(0))
-        if not whole:
-            return questions, nodes
+        questions = [weight / whole * 100 if whole else Fraction(0) for weight in weights]
+        nodes = [Fraction(0)] * len(self.compiled.nodes)
         for question in self.compiled.questions:
-            weight = weights[question.index]
-            if weight:
-                share = weight / whole * 100
-                questions[question.index] = (share.numerator, share.denominator)
-                node: int | None = question.node
-                while node is not None:
-                    nodes[node] += share
-                    node = self.compiled.nodes[node].parent
-        return questions, nodes
+            node: int | None = question.node
+            while node is not None:
+                nodes[node] += questions[question.index]
+                node = self.compiled.nodes[node].parent
+        return tuple(map(exact, questions)), tuple(map(exact, nodes))
 
     def _leaf_weights(self) -> list[Fraction]:
         """Return what each question weighs against the others, in one unit for the form."""
-        form, unit = self.compiled.form, self.compiled.weight_unit
+        form = self.compiled.form
         found = [Fraction(0)] * len(self.given)
         if form.mode == "weighted_sections":
             for top in self.compiled.tops:
-                self._spread(self.compiled.nodes[top], self.compiled.nodes[top].weight, found)
+                self._spread(self.compiled.nodes[top], Fraction(self.compiled.nodes[top].units), found)
             return found
         for question in self.compiled.questions:
             if self.counted[question.index]:
-                if form.mode == "weighted_questions":
-                    weight = Fraction(question.weight, unit)
-                else:
-                    weight = Fraction(question.base)
-                    weight *= self.compiled.nodes[question.top].weight if form.mode == "scaled_points" else 1
-                found[question.index] = weight
+                weight = question.weight if form.mode == "weighted_questions" else question.base
+                weight *= self.compiled.nodes[question.top].units if form.mode == "scaled_points" else 1
+                found[question.index] = Fraction(weight)
         return found
 
     def _spread(self, node: CompiledNode, weight: Fraction, found: list[Fraction]) -> None:
@@ -415,17 +424,16 @@ class _Sheet:
                 if self.counted[place]:
                     found[place] = weight * self.compiled.questions[place].base / base
             return
-        _, inside = self._inside_weights(node)
+        inside = self._inside(node)[2]
         if not inside:
             return
         for place in node.questions:
             if self.counted[place]:
-                own = Fraction(self.compiled.questions[place].weight, self.compiled.weight_unit)
-                found[place] = weight * own / inside
+                found[place] = weight * self.compiled.questions[place].weight / inside
         for index in node.inside:
             inner = self.compiled.nodes[index]
-            if self.section_mean(inner) is not None:
-                self._spread(inner, weight * inner.weight / inside, found)
+            if self.mean(inner) is not None:
+                self._spread(inner, weight * inner.units / inside, found)
 
     # the whole ------------------------------------------------------------------------------------
 
@@ -447,8 +455,8 @@ class _Sheet:
             fail_causes=tuple(self.causes),
             missing=missing,
             visible=tuple(q.ref for q in questions if self.given[q.index].state != HIDDEN),
-            sections=tuple(self._section(node, node_shares[node.index]) for node in self.compiled.nodes),
-            questions=tuple(self._question(question, shares[question.index]) for question in questions),
+            sections=tuple(map(self._section, self.compiled.nodes, node_shares)),
+            questions=tuple(map(self._question, questions, shares)),
         )
 
     def _reported(self, raw: Fraction | None, incomplete: bool) -> tuple[Fraction | None, str]:
@@ -461,35 +469,41 @@ class _Sheet:
         mark = self.compiled.pass_mark
         return raw, PASS if mark is None or raw >= mark else FAIL
 
-    def _question(self, question: CompiledQuestion, share: tuple[int, int]) -> QuestionResult:
-        index, unit = question.index, self.compiled.point_unit
-        state = self.given[index].state
+    def _question(self, question: CompiledQuestion, share: str) -> QuestionResult:
+        index = question.index
         earned = self.bonus[index] if question.is_bonus else self.earned[index]
-        ratio = exact_of(earned, question.base) if self.counted[index] else None
+        facts = (index, self.given[index].state, earned, self.counted[index], share)
+        found: QuestionResult = _once(self.compiled.parts, facts, lambda: self._part(question, *facts[1:]))
+        return found
+
+    def _part(
+        self, question: CompiledQuestion, state: str, earned: int, counted: bool, share: str
+    ) -> QuestionResult:
+        unit = self.compiled.point_unit
+        ratio = exact_of(earned, question.base) if counted else None
         return QuestionResult(
             ref=question.ref,
             state=state,
             earned=exact_of(earned, unit),
-            max=exact_of(question.base if self.counted[index] else 0, unit),
-            weight_applied=exact_of(*share),
+            max=exact_of(question.base if counted else 0, unit),
+            weight_applied=share,
             ratio=ratio,
             band=None
             if not question.bands or ratio is None
             else band_of(question.bands, Fraction(ratio) * 100),
         )
 
-    def _section(self, node: CompiledNode, share: Fraction) -> SectionResult:
+    def _section(self, node: CompiledNode, share: str) -> SectionResult:
         earned, base, extra = self._sums(node)
-        mean = self.section_mean(node)
-        percent = None if mean is None else mean * 100
+        mean = self.mean(node)
         return SectionResult(
             ref=node.ref,
             state=self._section_state(node),
             earned=exact_of(earned + extra, self.compiled.point_unit),
             max=exact_of(base, self.compiled.point_unit),
-            weight_applied=exact(share),
-            ratio=None if mean is None else exact(mean),
-            band=band_of(node.bands, percent),
+            weight_applied=share,
+            ratio=None if mean is None else exact_of(*mean),
+            band=None if not node.bands or mean is None else band_of(node.bands, Fraction(*mean) * 100),
         )
 
     def _section_state(self, node: CompiledNode) -> str:
@@ -500,16 +514,32 @@ class _Sheet:
         return HIDDEN
 
 
+def _once(memory: dict[Any, T], key: Any, make: Callable[[], T]) -> T:
+    """Return what the memory holds for the key, making it first; a memory that is full starts anew."""
+    known = memory.get(key)
+    if known is None:
+        if len(memory) >= MOST_REMEMBERED:
+            memory.clear()
+        known = memory[key] = make()
+    return known
+
+
 def band_of(bands: Any, percent: Fraction | None) -> str | None:
     """Return the name of the half-open band that holds the exact score; the last is open-ended."""
     if percent is None:
         return None
     for band in bands:
-        if band.to is None or percent < Fraction(band.to):
+        if band.to is None or percent < _edge(band.to):
             return str(band.name)
     return str(bands[-1].name) if bands else None
 
 
+@lru_cache(maxsize=1_024)
+def _edge(number: Decimal) -> Fraction:
+    return Fraction(number)
+
+
+@lru_cache(maxsize=16_384)
 def exact_of(numerator: int, denominator: int) -> str:
     """Return a fraction as "75" or "200/3"."""
     common = gcd(numerator, denominator)
