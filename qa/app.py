@@ -112,6 +112,7 @@ def _templates(app: Flask, settings: Settings) -> None:
         once_key=forms.once_key,
         Permission=Permission,
         allowed=policy.allowed,
+        without=display.without,
     )
     app.jinja_env.filters.update(display.filters(settings))
     app.context_processor(navigation.page_facts)

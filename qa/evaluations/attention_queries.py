@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from qa.accounts.models import User
 from qa.accounts.permissions import Permission as P
 from qa.accounts.policy import visible
 from qa.core.actor import Actor
-from qa.core.db import Clause
-from qa.evaluations.models import Answer, Evaluation
-from qa.evaluations.queries import COUNTED
+from qa.evaluations.models import Evaluation
+from qa.evaluations.queries import COUNTED, is_marked
 
 
 def _visible(actor: Actor) -> Select[Evaluation]:
@@ -41,12 +40,6 @@ def list_to_acknowledge(session: Session, actor: Actor, *, limit: int) -> list[E
     return list(
         session.scalars(mine.order_by(Evaluation.released_at.desc(), Evaluation.id.desc()).limit(limit))
     )
-
-
-def is_marked() -> Clause:
-    """Return the condition that somebody marked something of an evaluation as worth a talk."""
-    starred = select(Answer.evaluation_id).where(Answer.coaching, Answer.evaluation_id == Evaluation.id)
-    return or_(Evaluation.coaching_note != "", starred.exists())
 
 
 def list_marked(session: Session, actor: Actor, *, since: datetime, limit: int) -> list[Evaluation]:

@@ -12,9 +12,10 @@ from qa.accounts.models import User, UserRole
 from qa.accounts.permissions import Permission as P
 from qa.accounts.policy import require, visible
 from qa.core.actor import Actor, by
+from qa.core.db import Clause
 from qa.core.errors import Forbidden, NotFound
 from qa.core.keyset import key_of, read_key
-from qa.evaluations.models import Assignment, CommentTemplate, Evaluation, Revision
+from qa.evaluations.models import Answer, Assignment, CommentTemplate, Evaluation, Revision
 from qa.interactions.models import Interaction
 
 PAGE = 50
@@ -183,6 +184,12 @@ def find_for_reading(session: Session, actor: Actor, evaluation_id: int) -> Eval
     )
 
 
+def is_marked() -> Clause:
+    """Return the condition that somebody marked something of an evaluation as worth a talk."""
+    starred = select(Answer.evaluation_id).where(Answer.coaching, Answer.evaluation_id == Evaluation.id)
+    return or_(Evaluation.coaching_note != "", starred.exists())
+
+
 @dataclass(frozen=True, slots=True)
 class EvaluationFilter:
     """What a list of evaluations is narrowed by."""
@@ -191,6 +198,7 @@ class EvaluationFilter:
     outcome: str = ""
     scorecard_id: int | None = None
     agent_id: int | None = None
+    is_marked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +238,8 @@ def list_evaluations(
         rows = rows.where(Evaluation.scorecard_id == wanted.scorecard_id)
     if wanted.agent_id is not None:
         rows = rows.where(Evaluation.agent_id == wanted.agent_id)
+    if wanted.is_marked:
+        rows = rows.where(is_marked())
     if after:
         rows = rows.where(tuple_(Evaluation.submitted_at, Evaluation.id) < read_key(after))
     found = list(session.scalars(rows))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
+from statistics import median
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
 from qa.accounts.permissions import Permission as P
 from qa.core import clock
@@ -15,7 +17,11 @@ from qa.evaluations.forms import SkipForm
 from qa.evaluations.models import SKIP_REASONS, Assignment
 from qa.evaluations.work_views import bp
 from qa.web.access import claims
+from qa.web.charts.spark import spark
 from qa.web.context import current_actor, reading, site_zone, transaction
+
+USUAL = 3
+"""As many evaluations make a pace."""
 
 
 @bp.get("/queue")
@@ -45,7 +51,22 @@ def queue() -> ResponseReturnValue:
         today_end=today_end,
         now=now,
         skip_words=SKIP_REASONS,
+        left=_time_left(counts),
+        pace=_pace(counts.minutes),
     )
+
+
+def _time_left(counts: queries.QueueCounts) -> timedelta | None:
+    """Return how long the open ones take at this person's usual pace, once there is one."""
+    if len(counts.minutes) < USUAL or not counts.open:
+        return None
+    return timedelta(minutes=counts.open * median(counts.minutes))
+
+
+def _pace(minutes: list[float]) -> Markup | None:
+    if len(minutes) < USUAL:
+        return None
+    return spark(minutes, f"Minutes of the last {len(minutes)} evaluations, the newest {minutes[-1]:g}")
 
 
 @bp.post("/queue/next")

@@ -21,7 +21,7 @@ from qa.evaluations.words import read_rows, verdict
 from qa.evaluations.work_page import field_values, form_view, pin_view, whole_causes
 from qa.evaluations.work_views import bp
 from qa.interactions.conversation import conversation_of
-from qa.scorecards.queries import form_of
+from qa.scorecards.queries import form_of, list_scorecards
 from qa.scorecards.scoring import SectionResult
 from qa.scorecards.waterfall import waterfall
 from qa.web.access import claims, signed_in
@@ -42,10 +42,22 @@ def index() -> ResponseReturnValue:
         outcome=asked.get("outcome", "") if asked.get("outcome") in {"pass", "fail", "not_scored"} else "",
         scorecard_id=asked_id(asked, "scorecard"),
         agent_id=asked_id(asked, "agent"),
+        is_marked=asked.get("marked") == "yes",
     )
     with reading() as opened:
         page = queries.list_evaluations(opened, current_actor(), wanted, after=asked.get("after"))
-    return render_template("evaluations/index.html", page=page, wanted=wanted)
+        cards = list_scorecards(opened, current_actor())
+    return render_template("evaluations/index.html", page=page, wanted=wanted, cards=cards)
+
+
+@bp.get("/interactions/<int:interaction_id>/evaluations")
+@claims(P.EVALUATION_READ)
+def of_interaction(interaction_id: int) -> ResponseReturnValue:
+    """List the evaluations of one conversation, as a page or as a panel of its page."""
+    with reading() as opened:
+        found = queries.list_of_interaction(opened, current_actor(), interaction_id)
+    name = "_of_interaction.html" if request.headers.get("HX-Request") else "of_interaction.html"
+    return render_template(f"evaluations/{name}", evaluations=found, interaction_id=interaction_id)
 
 
 @bp.get("/evaluations/<int:evaluation_id>")

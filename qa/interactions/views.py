@@ -41,7 +41,12 @@ def index() -> ResponseReturnValue:
         page = queries.list_interactions(opened, current_actor(), wanted, after=asked.get("after"))
         teams = people.list_teams(opened, current_actor())
     return render_template(
-        "interactions/index.html", page=page, wanted=wanted, teams=teams, channels=CHANNELS
+        "interactions/index.html",
+        page=page,
+        wanted=wanted,
+        teams=teams,
+        channels=CHANNELS,
+        last_day=None if wanted.until is None else wanted.until - timedelta(days=1),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -41,7 +41,9 @@ def span_words(value: timedelta) -> str:
     minutes = int(value.total_seconds() // 60)
     if minutes < 90:
         return f"{minutes} min"
-    hours = minutes // 60
+    hours, rest = divmod(minutes, 60)
+    if hours < 10:
+        return f"{hours} h {rest:02}"
     return f"{hours} h" if hours < 48 else f"{hours // 24} days"
 
 
@@ -84,6 +86,12 @@ def exact_shown(decimals: int) -> Callable[[str | None], str]:
         return str(Decimal(units).scaleb(-decimals))
 
     return show
+
+
+def without(arguments: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    """Return an address's parameters without these, and without the place in the list."""
+    gone = {*names, "after"}
+    return {name: value for name, value in arguments.items() if name not in gone and value}
 
 
 def filters(settings: Settings) -> dict[str, Callable[..., Any]]:

@@ -98,7 +98,7 @@ def open_voice_call(page: Page) -> None:
     if following.count():
         following.get_by_role("button").click()
     else:
-        heard = page.locator("td").filter(has_text=re.compile(r"^\s*1:(12|02|20)\s*$"))
+        heard = page.locator("td").filter(has_text=re.compile(r"\b1:(12|02|20),"))
         page.locator("tr", has=heard).first.get_by_role("button").click()
     ready(page)
 
