@@ -20,7 +20,6 @@ from qa.interactions.queries import get_interaction
 from qa.scorecards.queries import list_active
 from qa.web.access import claims
 from qa.web.asked import asked_id
-from qa.web.asked import asked_id
 from qa.web.context import current_actor, reading, site_zone, transaction
 
 DUE_DAYS = 3
