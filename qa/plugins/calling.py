@@ -217,6 +217,9 @@ class Call:
         if not body.startswith(prefix) or place < 0 or not body.endswith(b"}"):
             raise BadLine("no answer")
         traffic, value = json_of(body[len(prefix) : place]), body[place + len(middle) : -1]
+        words = value.decode("utf-8", "replace")
+        if self.work.kind != "form" and self.mask.finds(words):
+            value = self.mask.text(words).encode()  # whatever it answers may be shown or kept
         if self.work.kind == "form":
             return json_of(value), traffic
         method = method_of(self.work.kind, self.work.method)
