@@ -6,13 +6,14 @@ import json
 import re
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from qa.cli import COMMANDS
 from qa.interactions.lines import parse
 from qa.stats.commands import answer
+from qa.stats.reasons import Reason
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = sorted([*DOCS.rglob("*.md"), DOCS.parent / "README.md"])
@@ -36,6 +37,11 @@ STATISTICS = [
 @pytest.mark.parametrize(("name", "given", "shown"), STATISTICS)
 def test_a_statistic_on_a_page_comes_out_as_shown(name: str, given: str, shown: str) -> None:
     assert_shown(json.loads(shown, parse_float=Decimal), answer(name, given.encode()))
+
+
+@pytest.mark.parametrize("reason", get_args(Reason))
+def test_every_reason_for_a_missing_number_is_explained(reason: str) -> None:
+    assert f"`{reason}`" in (DOCS / "manage" / "numbers.md").read_text(encoding="utf-8")
 
 
 def assert_shown(shown: Any, found: Any) -> None:

@@ -26,6 +26,7 @@ from qa.stats.ratings import (
     counts,
     weights_of,
 )
+from qa.stats.reasons import Reason
 from qa.stats.small_samples import mean_of, squares_about_mean, wilson_limits
 
 Level = Literal["nominal", "ordinal", "interval", "ratio"]
@@ -43,7 +44,7 @@ class Agreement(TypedDict):
     lo: float | None
     hi: float | None
     n: int
-    reason: str | None
+    reason: Reason | None
 
 
 class Coefficient(TypedDict):
@@ -52,7 +53,7 @@ class Coefficient(TypedDict):
     coef: float | None
     pa: float | None
     pe: float | None
-    reason: str | None
+    reason: Reason | None
 
 
 class PercentAgreement(TypedDict):
@@ -64,7 +65,7 @@ class PercentAgreement(TypedDict):
     n: int
     same_pairs: int
     pairs: int
-    reason: str | None
+    reason: Reason | None
 
 
 class Alpha(TypedDict):
@@ -75,7 +76,7 @@ class Alpha(TypedDict):
     lo: float | None
     hi: float | None
     n: int
-    reason: str | None
+    reason: Reason | None
 
 
 def percent_agreement(
@@ -281,7 +282,7 @@ def _ratio(one: float, other: float) -> float:
 
 def _add_jackknife(
     result: Alpha, found: float, units: list[list[Value]], level: Level, conf: float
-) -> str | None:
+) -> Reason | None:
     if len(units) < 2:
         return "one_interaction"
     values = len({value for unit in units for value in unit})

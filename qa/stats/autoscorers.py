@@ -20,6 +20,7 @@ from qa.stats.arguments import (
     same_length,
 )
 from qa.stats.distributions import two_sided_t, two_sided_z
+from qa.stats.reasons import Reason
 from qa.stats.small_samples import above, below, mean_of, squares_about_mean, wilson
 from qa.stats.two_raters import cohen
 
@@ -28,7 +29,7 @@ class Prevalence(TypedDict):
     """A true share, corrected for a scorer that errs."""
 
     prevalence: float | None
-    reason: str | None
+    reason: Reason | None
 
 
 class PrevalenceRange(TypedDict):
@@ -37,7 +38,7 @@ class PrevalenceRange(TypedDict):
     estimate: float | None
     lo: float | None
     hi: float | None
-    reason: str | None
+    reason: Reason | None
 
 
 class Confusion(TypedDict):
@@ -57,7 +58,7 @@ class Confusion(TypedDict):
     auto_rate: float | None
     human_rate: float | None
     n: int
-    reason: str | None
+    reason: Reason | None
 
 
 class CombinedShare(TypedDict):
@@ -67,7 +68,7 @@ class CombinedShare(TypedDict):
     lo: float | None
     hi: float | None
     auto_only: float | None
-    reason: str | None
+    reason: Reason | None
 
 
 class CombinedMean(TypedDict):
@@ -82,7 +83,7 @@ class CombinedMean(TypedDict):
     human_only_lo: float | None
     human_only_hi: float | None
     n: int
-    reason: str | None
+    reason: Reason | None
 
 
 class Ppi(TypedDict):
@@ -93,7 +94,7 @@ class Ppi(TypedDict):
     lo: float | None
     hi: float | None
     lam: float | None
-    reason: str | None
+    reason: Reason | None
 
 
 def rogan_gladen(apparent: Share, sensitivity: Share, specificity: Share) -> Prevalence:
@@ -206,7 +207,7 @@ def combine_binary(
     auto_only = auto_fail_total / total if total else None
     parts = [(size / total, wilson(failed, checked, conf)) for _, size, checked, failed in classes if size]
     if not parts or any(share["p"] is None for _, share in parts):
-        reason = "class_not_checked" if parts else "no_values"
+        reason: Reason = "class_not_checked" if parts else "no_values"
         return {"estimate": None, "lo": None, "hi": None, "auto_only": auto_only, "reason": reason}
     estimate = math.fsum(weight * (share["p"] or 0.0) for weight, share in parts)
     down = math.hypot(*(weight * below(share) for weight, share in parts))

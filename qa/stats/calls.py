@@ -13,6 +13,7 @@ from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict
 
 from qa.stats.arguments import Category, Count, NotNegative, Rating, RefusedArgument
+from qa.stats.reasons import Reason
 
 
 @with_config(ConfigDict(strict=True, extra="forbid"))
@@ -35,7 +36,7 @@ class ServiceLevels(TypedDict):
     ignore: float | None
     negative: float | None
     positive: float | None
-    reason: str | None
+    reason: Reason | None
 
 
 class VoiceKpis(TypedDict):
@@ -63,7 +64,7 @@ class VoiceKpis(TypedDict):
     handle_median_s: float | None
     handle_p90_s: float | None
     transfer_rate: float | None
-    reason: str | None
+    reason: Reason | None
 
 
 def ratio(part: float, whole: float) -> float | None:
@@ -158,7 +159,7 @@ def _handle_seconds(call: Call) -> float | None:
     return None if talk is None or hold is None or wrap is None else talk + hold + wrap
 
 
-def _reason(offered: int, waits: list[float], handled: list[float], *counted: int) -> str | None:
+def _reason(offered: int, waits: list[float], handled: list[float], *counted: int) -> Reason | None:
     if not offered:
         return "no_calls"
     if not waits or not all(counted):

@@ -23,6 +23,7 @@ from qa.stats.arguments import (
     same_length,
     whole,
 )
+from qa.stats.reasons import Reason
 from qa.stats.small_samples import mean_of
 
 FEWEST_POINTS = 8
@@ -45,7 +46,7 @@ class Xmr(TypedDict):
     mr: list[float]
     limits: list[float] | None
     signals_1based: list[int]
-    reason: str | None
+    reason: Reason | None
 
 
 class Ewma(TypedDict):
@@ -59,7 +60,7 @@ class Ewma(TypedDict):
     ucl_each: list[float]
     lcl_each: list[float]
     signals_1based: list[int]
-    reason: str | None
+    reason: Reason | None
 
 
 class PChart(TypedDict):
@@ -72,7 +73,7 @@ class PChart(TypedDict):
     signals_1based: list[int]
     ucl: list[float]
     lcl: list[float]
-    reason: str | None
+    reason: Reason | None
 
 
 class LaneyP(TypedDict):
@@ -85,7 +86,7 @@ class LaneyP(TypedDict):
     lcl: list[float]
     signals_laney: list[int]
     signals_plain_p: list[int]
-    reason: str | None
+    reason: Reason | None
 
 
 def xmr(values: list[Number], baseline: Baseline | None = None) -> Xmr:
@@ -131,7 +132,7 @@ def ewma(
         same_length("values", values, "n", n)
         if sigma is None:
             raise RefusedArgument("sigma", 'is missing: with "n" it is the spread of one evaluation.')
-    reason = None
+    reason: Reason | None = None
     if target is None or sigma is None:
         own = xmr(values)
         reason = own["reason"] if sigma is None else _too_few(values)
@@ -184,7 +185,7 @@ def _spread_of_z(count: int, lam: float, steady: bool, n: list[int] | None) -> l
 def p_chart(defects: list[Count], n: list[FromOne], baseline: Baseline | None = None) -> PChart:
     """Shares defects/n with limits p̄ ± 3√(p̄(1 − p̄)/n), cut to 0 and 1."""
     p, center = _shares(defects, n, baseline)
-    reason = _too_few(p) or ("no_variation" if center in {0.0, 1.0} else None)
+    reason: Reason | None = _too_few(p) or ("no_variation" if center in {0.0, 1.0} else None)
     lcl, ucl = ([], []) if reason or center is None else _share_limits(center, n, 1.0)
     return {
         "center": center,
@@ -253,7 +254,7 @@ def _baseline(values: list[float], baseline: int | None) -> list[float]:
     return values[:baseline]
 
 
-def _too_few(values: list[float]) -> str | None:
+def _too_few(values: list[float]) -> Reason | None:
     return "fewer_than_eight_points" if len(values) < FEWEST_POINTS else None
 
 

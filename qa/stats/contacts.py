@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
 from qa.stats.arguments import Category, Confidence, Count, Rating, RefusedArgument, at_most
+from qa.stats.reasons import Reason
 from qa.stats.small_samples import wilson
 from qa.stats.times import Moment
 
@@ -31,7 +32,7 @@ class SurveyedFcr(TypedDict):
     fcr_pct: float | None
     lo: float | None
     hi: float | None
-    reason: str | None
+    reason: Reason | None
 
 
 class RepeatedFcr(TypedDict):
@@ -45,7 +46,7 @@ class RepeatedFcr(TypedDict):
     transfer_legs: int
     repeat_contacts: int
     repeat_ids: list[str | float]
-    reason: str | None
+    reason: Reason | None
 
 
 def fcr_survey(resolved_first: Count, surveyed: Count, conf: Confidence = 0.95) -> SurveyedFcr:

@@ -14,6 +14,7 @@ from typing_extensions import TypedDict
 
 from qa.stats.arguments import Confidence, NotNegative, Number, OpenShare, Positive
 from qa.stats.distributions import normal_pdf, normal_quantile, two_sided_t
+from qa.stats.reasons import Reason
 from qa.stats.small_samples import mean_of, squares_about_mean
 
 Pair = Annotated[list[Number | None], Field(min_length=2, max_length=2, description="before, after")]
@@ -32,7 +33,7 @@ class Effect(TypedDict):
     left_out: int
     treated_change: float | None
     control_change: float | None
-    reason: str | None
+    reason: Reason | None
 
 
 class ExpectedRise(TypedDict):
@@ -76,7 +77,7 @@ def _changes(pairs: list[Pair]) -> list[float]:
 
 def _why_not(
     treated: list[Pair], control: list[Pair], changes: list[float], others: list[float]
-) -> str | None:
+) -> Reason | None:
     if not changes or not others:
         without = treated if not changes else control
         return "no_baseline" if any(before is None for before, _ in without) else "no_pairs"

@@ -16,6 +16,7 @@ from typing_extensions import TypedDict
 
 from qa.stats.arguments import Bounds, FromOne, Number, Positive, RefusedArgument
 from qa.stats.distributions import two_sided_z
+from qa.stats.reasons import Reason
 from qa.stats.small_samples import Groups, cut, mean_of
 
 FEWEST_FOR_AN_AVERAGE = 3
@@ -50,7 +51,7 @@ class FunnelByLot(Funnel):
     agents: dict[str, InFunnel]
     seed: int
     draws: int
-    reason: str | None
+    reason: Reason | None
 
 
 def funnel(center: Number, sd: Positive, n: list[FromOne], bounds: Bounds | None = None) -> Funnel:
@@ -100,7 +101,7 @@ def funnel_by_lot(
     }
 
 
-def _why_no_limits(groups: dict[str, list[float]], pool: list[float], shown: list[int]) -> str | None:
+def _why_no_limits(groups: dict[str, list[float]], pool: list[float], shown: list[int]) -> Reason | None:
     if not pool:
         return "no_values"
     if sum(bool(values) for values in groups.values()) < 2:

@@ -15,6 +15,7 @@ from typing_extensions import TypedDict
 
 from qa.stats.arguments import Confidence, Number, RefusedArgument
 from qa.stats.distributions import f_upper
+from qa.stats.reasons import Reason
 from qa.stats.small_samples import mean_of
 
 Matrix = Annotated[list[list[Number]], Field(description="a row for each interaction, no value missing")]
@@ -38,7 +39,7 @@ class Icc(TypedDict):
     ICC3_k_ci: list[float] | None
     n: int
     k: int
-    reason: str | None
+    reason: Reason | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator
 from typing_extensions import TypedDict
 
 from qa.stats.arguments import NotNegative, Number, as_tuple
+from qa.stats.reasons import Reason
 
 Channel = Annotated[tuple[Number, NotNegative], BeforeValidator(as_tuple)]
 
@@ -21,7 +22,7 @@ class Mix(TypedDict):
     total: float | None
     performance: float | None
     mix: float | None
-    reason: str | None
+    reason: Reason | None
 
 
 def mix_decomposition(before: dict[str, Channel], after: dict[str, Channel]) -> Mix:

@@ -15,6 +15,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from qa.stats.arguments import Count, NotNegative, RefusedArgument, same_length
+from qa.stats.reasons import Reason
 
 Ids = Annotated[list[str], Field(description="each id once")]
 Sizes = Annotated[list[NotNegative], Field(description="how much each wants to be drawn")]
@@ -32,7 +33,7 @@ class Drawn(TypedDict):
     selected: list[str]
     frame_size: int
     inclusion_probability: float | None
-    reason: str | None
+    reason: Reason | None
 
 
 class Inclusion(TypedDict):
@@ -64,7 +65,7 @@ def select_random(seed: str, ids: Ids, n: Count) -> Drawn:
     once("ids", ids)
     selected = sorted(ids, key=lambda one: (hash_rank(seed, one), one))[:n]
     chance = len(selected) / len(ids) if ids else None
-    reason = None if ids else "no_ids"
+    reason: Reason | None = None if ids else "no_ids"
     return {
         "selected": selected,
         "frame_size": len(ids),

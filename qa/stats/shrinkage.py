@@ -23,6 +23,7 @@ from qa.stats.arguments import (
     same_length,
 )
 from qa.stats.distributions import normal_cdf, two_sided_z
+from qa.stats.reasons import Reason
 from qa.stats.small_samples import Groups, mean_of, pooled_sd
 
 
@@ -32,7 +33,7 @@ class Shrunken(TypedDict):
     grand: float | None
     factor: float | None
     estimates: list[float]
-    reason: str | None
+    reason: Reason | None
 
 
 class RandomEffects(TypedDict):
@@ -44,7 +45,7 @@ class RandomEffects(TypedDict):
     lo: float | None
     hi: float | None
     Q: float | None
-    reason: str | None
+    reason: Reason | None
 
 
 class Components(TypedDict):
@@ -54,7 +55,7 @@ class Components(TypedDict):
     tau2_between: float | None
     mu: float | None
     mu_variance: float | None
-    reason: str | None
+    reason: Reason | None
 
 
 class BestGuess(TypedDict):
@@ -78,7 +79,7 @@ class ExpectedRanks(TypedDict):
     """Expected rank by agent; 1 is the highest average."""
 
     expected_rank: dict[str, float]
-    reason: str | None
+    reason: Reason | None
 
 
 class RankRange(TypedDict):
@@ -94,7 +95,7 @@ class RankRanges(TypedDict):
     rank_range: dict[str, RankRange]
     seed: int
     draws: int
-    reason: str | None
+    reason: Reason | None
 
 
 def james_stein(
@@ -137,7 +138,7 @@ def random_effects(y: list[Number], v: list[Positive], conf: Confidence = 0.95) 
     mu = math.fsum(w * one for w, one in zip(weights, y, strict=True)) / total
     se = math.sqrt(1 / total)
     half = two_sided_z(conf) * se
-    reason = "one_value" if tau2 is None else None
+    reason: Reason | None = "one_value" if tau2 is None else None
     return {"tau2": tau2, "mu": mu, "se": se, "lo": mu - half, "hi": mu + half, "Q": q, "reason": reason}
 
 
@@ -228,7 +229,7 @@ def _components(groups: dict[str, list[float]], within: float | None, between: f
     if not filled:
         return {**variance_components({}), "sigma2_within": within, "tau2_between": between}
     mu, variance = _weighted_mean(filled, within, between)
-    reason = "no_variation" if within == 0 else None
+    reason: Reason | None = "no_variation" if within == 0 else None
     return {
         "sigma2_within": within,
         "tau2_between": between,
@@ -285,7 +286,7 @@ def expected_rank(groups: Groups) -> ExpectedRanks:
     return {"expected_rank": ranks, "reason": reason}
 
 
-def _all_posteriors(groups: dict[str, list[float]]) -> tuple[dict[str, tuple[float, float]], str | None]:
+def _all_posteriors(groups: dict[str, list[float]]) -> tuple[dict[str, tuple[float, float]], Reason | None]:
     found = variance_components(groups)
     believed = {agent: _posterior(values, found) for agent, values in groups.items()}
     return {agent: (one[1], one[2]) for agent, one in believed.items() if one is not None}, found["reason"]

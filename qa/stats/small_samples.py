@@ -25,6 +25,7 @@ from qa.stats.arguments import (
     whole,
 )
 from qa.stats.distributions import normal_quantile, two_sided_t, two_sided_z
+from qa.stats.reasons import Reason
 
 SCORE_BOUNDS = (0.0, 100.0)
 TELLING_SPREAD_N = 8
@@ -38,7 +39,7 @@ class ShareRange(TypedDict):
     p: float | None
     lo: float | None
     hi: float | None
-    reason: str | None
+    reason: Reason | None
 
 
 class Difference(TypedDict):
@@ -47,7 +48,7 @@ class Difference(TypedDict):
     diff: float | None
     lo: float | None
     hi: float | None
-    reason: str | None
+    reason: Reason | None
 
 
 class MeanRange(TypedDict):
@@ -58,7 +59,7 @@ class MeanRange(TypedDict):
     sd: float | None
     lo: float | None
     hi: float | None
-    reason: str | None
+    reason: Reason | None
 
 
 class AgentRange(TypedDict):
@@ -70,7 +71,7 @@ class AgentRange(TypedDict):
     hi: float | None
     own_sd: float | None
     spread_differs: bool
-    reason: str | None
+    reason: Reason | None
 
 
 class PooledRanges(TypedDict):
@@ -80,7 +81,7 @@ class PooledRanges(TypedDict):
     df: int
     bounds: list[float] | None
     agents: dict[str, AgentRange]
-    reason: str | None
+    reason: Reason | None
 
 
 class Factor(TypedDict):
@@ -237,7 +238,7 @@ def mean_pooled(
     return {"pooled_sd": sd, "df": df, "bounds": limits, "agents": agents, "reason": reason}
 
 
-def _no_spread(groups: dict[str, list[float]], sd: float | None) -> str | None:
+def _no_spread(groups: dict[str, list[float]], sd: float | None) -> Reason | None:
     if sd is None:
         return "one_value_each" if any(groups.values()) else "no_values"
     return "no_variation" if sd == 0 else None

@@ -15,6 +15,7 @@ from qa.stats.arguments import NotNegative, RefusedArgument
 from qa.stats.calls import ratio
 from qa.stats.contacts import per_cent
 from qa.stats.intervals import Span, clipped, gaps, overlaps, total_ms
+from qa.stats.reasons import Reason
 
 BREATH_MS = 300
 """A speaker's stretches this close together are one utterance."""
@@ -38,7 +39,7 @@ class Speech(TypedDict):
     dead_air_pct_excl_hold: float | None
     interruptions_by_agent: int
     interruptions_by_customer: int
-    reason: str | None
+    reason: Reason | None
 
 
 def speech(
@@ -82,7 +83,7 @@ def speech(
     }
 
 
-def _reason(length: int, talk_ms: int, hold_ms: int) -> str | None:
+def _reason(length: int, talk_ms: int, hold_ms: int) -> Reason | None:
     if length == 0:
         return "no_call"
     if talk_ms == 0:

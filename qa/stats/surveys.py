@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 from qa.stats.arguments import Confidence, Count, RefusedArgument, whole
 from qa.stats.contacts import per_cent
 from qa.stats.distributions import two_sided_z
+from qa.stats.reasons import Reason
 from qa.stats.small_samples import mean_of, wilson
 
 FEW_ANSWERED_PCT = 10.0
@@ -30,7 +31,7 @@ class Csat(TypedDict):
     top2_hi: float | None
     response_rate_pct: float | None
     few_answered: bool
-    reason: str | None
+    reason: Reason | None
 
 
 class Nps(TypedDict):
@@ -44,7 +45,7 @@ class Nps(TypedDict):
     se_wald: float | None
     adj_lo: float | None
     adj_hi: float | None
-    reason: str | None
+    reason: Reason | None
 
 
 class Ces(TypedDict):
@@ -54,7 +55,7 @@ class Ces(TypedDict):
     mean: float | None
     agree_pct: float | None
     index: float | None
-    reason: str | None
+    reason: Reason | None
 
 
 def csat(

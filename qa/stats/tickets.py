@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 from qa.stats.arguments import Category, Confidence, Count, NotNegative, RefusedArgument, as_tuple, at_most
 from qa.stats.calls import percentile, ratio
 from qa.stats.contacts import per_cent
+from qa.stats.reasons import Reason
 from qa.stats.small_samples import wilson
 from qa.stats.times import Clock, Day, Hours, Moment, Weekday, Zone, minutes_between
 
@@ -48,7 +49,7 @@ class FirstResponse(TypedDict):
     within_target: int
     within_target_pct: float | None
     left_out: int
-    reason: str | None
+    reason: Reason | None
 
 
 class Resolution(TypedDict):
@@ -57,7 +58,7 @@ class Resolution(TypedDict):
     first_resolution_min: float | None
     full_resolution_min: float | None
     reopens: int
-    reason: str | None
+    reason: Reason | None
 
 
 class ReopenRate(TypedDict):
@@ -66,7 +67,7 @@ class ReopenRate(TypedDict):
     pct: float | None
     lo: float | None
     hi: float | None
-    reason: str | None
+    reason: Reason | None
 
 
 def elapsed(

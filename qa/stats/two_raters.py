@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 from qa.stats.arguments import Confidence, Count, Number, RefusedArgument, same_length
 from qa.stats.distributions import two_sided_t, two_sided_z
 from qa.stats.ratings import Weights, WeightsName, weights_of
+from qa.stats.reasons import Reason
 from qa.stats.small_samples import mean_of, squares_about_mean
 
 Table = Annotated[list[list[Count]], Field(description="rows: first evaluator, columns: second")]
@@ -24,7 +25,7 @@ class Kappa(TypedDict):
     po: float | None
     pe: float | None
     n: int
-    reason: str | None
+    reason: Reason | None
 
 
 class Bias(TypedDict):
@@ -37,7 +38,7 @@ class Bias(TypedDict):
     bias_hi: float | None
     loa_lo: float | None
     loa_hi: float | None
-    reason: str | None
+    reason: Reason | None
 
 
 def cohen(table: Table, weights: WeightsName = "identity") -> Kappa:
@@ -102,7 +103,7 @@ def bias(a: list[Number], b: list[Number], conf: Confidence = 0.95) -> Bias:
         "bias_hi": None,
         "loa_lo": None,
         "loa_hi": None,
-        "reason": {0: "no_pairs", 1: "one_value"}.get(n),
+        "reason": "no_pairs" if n == 0 else "one_value" if n == 1 else None,
     }
     if n < 2 or result["bias"] is None:
         return result

@@ -8,6 +8,7 @@ from typing import Literal
 from typing_extensions import TypedDict
 
 from qa.stats.arguments import FromOne, NotNegative, Number, RefusedArgument
+from qa.stats.reasons import Reason
 
 Verdict = Literal[
     "improved",
@@ -29,14 +30,14 @@ class Judged(TypedDict):
     """The verdict, and why when a change cannot be measured at all."""
 
     verdict: Verdict
-    reason: str | None
+    reason: Reason | None
 
 
 class StillNeeded(TypedDict):
     """More evaluations of the same kind, or None where no number can be given."""
 
     more: int | None
-    reason: str | None
+    reason: Reason | None
 
 
 def verdict(

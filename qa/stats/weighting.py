@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 
 from qa.stats.arguments import Chance, Confidence, Count, Number, RefusedArgument, same_length
 from qa.stats.distributions import two_sided_t
+from qa.stats.reasons import Reason
 from qa.stats.small_samples import mean_of, squares_about_mean
 
 
@@ -33,7 +34,7 @@ class WeightedMean(TypedDict):
     hi: float | None
     n: int
     n_eff: float | None
-    reason: str | None
+    reason: Reason | None
 
 
 class StratifiedMean(TypedDict):
@@ -44,7 +45,7 @@ class StratifiedMean(TypedDict):
     lo: float | None
     hi: float | None
     n: int
-    reason: str | None
+    reason: Reason | None
 
 
 def weighted_mean(y: list[Number], pi: list[Chance], conf: Confidence = 0.95) -> WeightedMean:
@@ -62,7 +63,7 @@ def weighted_mean(y: list[Number], pi: list[Chance], conf: Confidence = 0.95) ->
         "hi": None,
         "n": n,
         "n_eff": None,
-        "reason": {0: "no_values", 1: "one_value"}.get(n),
+        "reason": "no_values" if n == 0 else "one_value" if n == 1 else None,
     }
     if n == 0:
         return result
@@ -119,7 +120,7 @@ def stratified_mean(strata: list[Stratum], conf: Confidence = 0.95) -> Stratifie
     return result
 
 
-def _why_no_mean(filled: list[Stratum]) -> str | None:
+def _why_no_mean(filled: list[Stratum]) -> Reason | None:
     if not filled:
         return "no_values"
     return None if all(stratum["y"] for stratum in filled) else "stratum_not_sampled"

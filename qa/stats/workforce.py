@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 from qa.stats.arguments import NotNegative, RefusedArgument, as_tuple
 from qa.stats.calls import ratio
 from qa.stats.contacts import per_cent
+from qa.stats.reasons import Reason
 from qa.stats.times import Moment, minutes_between
 
 Shift = Annotated[tuple[Moment, Moment, str], BeforeValidator(as_tuple)]
@@ -22,7 +23,7 @@ class Occupancy(TypedDict):
 
     occupancy_pct: float | None
     utilisation_pct: float | None
-    reason: str | None
+    reason: Reason | None
 
 
 class Adherence(TypedDict):
@@ -32,7 +33,7 @@ class Adherence(TypedDict):
     in_adherence_min: float
     adherence_pct: float | None
     conformance_pct: float | None
-    reason: str | None
+    reason: Reason | None
 
 
 def occupancy(
@@ -47,7 +48,7 @@ def occupancy(
     handling = math.fsum((talk_s, hold_s, wrap_s))
     logged_in = handling + available_s
     paid = math.fsum((logged_in, break_s, meeting_s))
-    reason = None if logged_in else "no_time_at_work" if paid else "no_time"
+    reason: Reason | None = None if logged_in else "no_time_at_work" if paid else "no_time"
     return {
         "occupancy_pct": per_cent(ratio(handling, logged_in)),
         "utilisation_pct": per_cent(ratio(logged_in, paid)),

@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from qa.config import Settings
+from qa.web.charts.core import change_shown, plain, shown
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -64,6 +65,17 @@ def initials(name: str) -> str:
     """Return up to two first letters."""
     parts = [part for part in name.split() if part]
     return "".join(part[0] for part in (parts[:1] + parts[-1:] if len(parts) > 1 else parts)).upper()
+
+
+def per_cent(share: float) -> str:
+    """Return a share of 1 in whole per cent: 38 %."""
+    return f"{plain(100 * share)} %"
+
+
+def ordinal(place: int) -> str:
+    """Return a place in words of English: 1st, 12th, 23rd."""
+    ending = "th" if place % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
+    return f"{place}{ending}"
 
 
 def csat(score: Decimal | None, top: Decimal | None) -> str:
@@ -134,4 +146,8 @@ def filters(settings: Settings) -> dict[str, Callable[..., Any]]:
         "due": due,
         "exact": exact_shown(settings.decimals),
         "frozen": frozenset,
+        "shown": shown,
+        "change_shown": change_shown,
+        "per_cent": per_cent,
+        "ordinal": ordinal,
     }

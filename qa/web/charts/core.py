@@ -116,10 +116,16 @@ def score_ends(values: Iterable[float], low: float = 0.0, high: float = 100.0) -
     return max(low, min(bottom, high - 4 * step)), high
 
 
-def shown(value: float, lo: float | None, hi: float | None) -> str:
-    """Return a number with the decimals that its range allows: none over ten wide, one over two."""
+def shown(value: float, lo: float | None = None, hi: float | None = None) -> str:
+    """Return a number with the decimals that its range allows: none when it is over ten wide, else one."""
     width = 0.0 if lo is None or hi is None else hi - lo
     return plain(value, 0 if width > 10 else 1)
+
+
+def change_shown(value: float, lo: float | None = None, hi: float | None = None) -> str:
+    """Return a change with its sign and the decimals that its range allows: −1.5, +5.7, 0."""
+    words = shown(value, lo, hi)
+    return words if words.startswith("−") or not words.strip("0.") else f"+{words}"
 
 
 def plain(value: float, decimals: int = 0) -> str:
