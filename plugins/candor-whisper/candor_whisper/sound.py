@@ -59,9 +59,10 @@ class Sound:
         """How long the recording is."""
         return self.samples / RATE
 
-    def pcm(self, channel: int) -> Samples:
-        """Return a channel's samples, mapped from its file."""
-        return np.memmap(Path(self.folder) / f"{channel}.pcm", dtype=np.int16, mode="r")
+    def pcm(self, channel: int, first: int = 0, count: int = -1) -> Samples:
+        """Return a channel's samples, all or ``count`` from the ``first``."""
+        file = Path(self.folder) / f"{channel}.pcm"
+        return np.fromfile(file, dtype=np.int16, count=count, offset=2 * first)
 
     def levels(self, channel: int) -> Levels:
         """Return a channel's loudness, full scale 1, for each 10 ms."""
@@ -69,7 +70,8 @@ class Sound:
 
     def slice(self, channel: int, start: float, end: float) -> npt.NDArray[np.float32]:
         """Return the samples between two seconds, from -1 to 1."""
-        part = self.pcm(channel)[round(start * RATE) : round(end * RATE)]
+        first, last = round(start * RATE), min(round(end * RATE), self.samples)
+        part = self.pcm(channel, first, max(last - first, 0))
         samples: npt.NDArray[np.float32] = part.astype(np.float32) / np.float32(32_768)
         return samples
 

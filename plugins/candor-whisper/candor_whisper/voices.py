@@ -20,7 +20,7 @@ SILENT_DBFS = -60.0
 LONGEST_S = 28.0
 """An engine hears 30 s at a time; a region that is longer is cut."""
 CUT_WITHIN_S = 5.0
-BLOCK_S = 600
+BLOCK_S = 120
 BLEED_OVERLAP, BLEED_WORDS, BLEED_DB = 0.8, 0.8, 12.0
 
 Region = tuple[float, float]
@@ -68,7 +68,7 @@ def by_energy(levels: Levels) -> list[Region]:
 
 
 def _by_silero(sound: Sound, channel: int) -> list[Region]:
-    """Return what Silero finds, ten minutes at a time so that memory stays flat."""
+    """Return what Silero finds, two minutes at a time so that memory stays flat."""
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
     options = VadOptions(
