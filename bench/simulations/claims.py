@@ -19,7 +19,7 @@ class Claim:
     @property
     def holds(self) -> bool:
         """Whether the figure lies between the promised ones."""
-        return self.low <= self.figure <= self.high
+        return bool(self.low <= self.figure <= self.high)
 
 
 def noise(share: float, count: int) -> float:

@@ -7,13 +7,13 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from bench.simulations import coaching, flags, ranges
+from bench.simulations import coaching, flags, ranges, samples
 from bench.simulations.centre import groups, same_agents
 from bench.simulations.claims import Claim
 from qa.stats.funnels import funnel_by_lot
 
 
-@pytest.mark.parametrize(("part", "runs"), [(coaching, 150), (flags, 25), (ranges, 12)])
+@pytest.mark.parametrize(("part", "runs"), [(coaching, 150), (flags, 25), (ranges, 12), (samples, 60)])
 def test_the_claims_about_chance_hold(part: ModuleType, runs: int) -> None:
     claims = part.measure(np.random.default_rng([1, 2]), runs)
     assert [claim for claim in claims if not claim.holds] == []
