@@ -19,6 +19,7 @@ PLUGIN: dict[str, tuple[str, str, str]] = {
     "doctor": ("qa.extensions.commands", "doctor", "Load a plugin now and say what is wrong with it."),
     "enable": ("qa.extensions.commands", "enable", "Let the installed version of a plugin run."),
     "disable": ("qa.extensions.commands", "disable", "Stop a plugin; its settings stay."),
+    "order": ("qa.extensions.commands", "order", "Set the order in which plugins are asked."),
     "undelivered": ("qa.extensions.commands", "undelivered", "Print what could not be delivered outside."),
     "send": ("qa.extensions.commands", "send", "Deliver again what was given up on."),
     "discard": ("qa.extensions.commands", "discard", "Give up for good on an undelivered thing."),

@@ -159,6 +159,15 @@ def disable(path: str | None, name: str, note: str) -> None:
 
 
 @click.command()
+@click.argument("names", nargs=-1, required=True)
+@click.pass_obj
+def order(path: str | None, names: tuple[str, ...]) -> None:
+    """Ask these plugins first, in this order; the others follow by name."""
+    with _site(path) as site, site.database.transaction() as session:
+        service.arrange_plugins(session, SYSTEM, names, now=clock.now())
+
+
+@click.command()
 @click.option("--state", type=click.Choice(["dead", "pending"]), default="dead", show_default=True)
 @JSON
 @click.pass_obj

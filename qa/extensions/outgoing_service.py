@@ -170,7 +170,9 @@ def _carried(database: Database, runtime: Runtime, carrier: Carrier | None, parc
         return _Settled(limited.message, wait_until=limited.at or clock.now() + PAUSES[0])
     except Gone as gone:
         return _Settled(gone.message, is_final=True)
-    except (PluginError, PluginFailed, Unwanted) as error:
+    except Unwanted:
+        return _Settled("The worker stopped.", wait_until=clock.now())
+    except (PluginError, PluginFailed) as error:
         return _Settled(str(error) or type(error).__name__)
     except Exception as error:  # a border: one parcel's fault is its own
         log.warning("delivery failed", extra={"plugin": parcel.plugin, "error": type(error).__name__})

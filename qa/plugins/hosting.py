@@ -163,6 +163,8 @@ class Host:
         return process
 
     def _started(self, candidate: Candidate) -> tuple[Process, Report]:
+        if self._is_closed:
+            raise Unwanted
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         process = Process(
             candidate,
