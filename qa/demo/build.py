@@ -473,6 +473,7 @@ def _fill_queue(database: Database, centre: Centre, calls: list[int]) -> None:
             session.flush()
             judge.let_see(session, interaction_id, evaluator)
         judge.set_aside(session, centre_facts(centre), centre.random)
+        judge.leave_to_read(session, centre.people["Dana Ortiz"], count=2)
 
 
 def is_empty(session: Session) -> bool:

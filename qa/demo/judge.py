@@ -412,3 +412,16 @@ def set_aside(session: Session, facts: Facts, random: Random) -> None:
             )
         )
         session.flush()
+
+
+def leave_to_read(session: Session, agent_id: int, *, count: int) -> None:
+    """Leave the newest evaluations of a person unread: the first page of an agent has something to show."""
+    newest = session.scalars(
+        select(Evaluation)
+        .where(Evaluation.agent_id == agent_id, Evaluation.state.in_(("released", "acknowledged")))
+        .order_by(Evaluation.submitted_at.desc(), Evaluation.id.desc())
+        .limit(count)
+    )
+    for evaluation in newest:
+        evaluation.state = "released"
+        evaluation.acknowledged_at = evaluation.acknowledgement = None

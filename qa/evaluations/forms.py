@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wtforms import (
@@ -21,6 +21,7 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
+from qa.core.errors import Invalid
 from qa.evaluations.merge import ANSWER, CAUSE, COACHING, COMMENT, WHOLE, WHOLE_FIELDS, Change
 from qa.evaluations.models import COMMENT_MAX, REASON_MAX, SKIP_REASONS, Evaluation
 from qa.evaluations.work_page import QuestionView, SectionView
@@ -61,6 +62,28 @@ class EvaluationForm(Form):
                 found.append(Change(view.ref, COACHING, view.coaching, starred))
         return found
 
+    def evidence(
+        self, sections: tuple[SectionView, ...], turns: Mapping[int, int]
+    ) -> tuple[list[dict[str, Any]], list[str]]:
+        """Return whole lines to pin and pieces to remove; ``turns`` are ids by the number of the line.
+
+        Raises ``Invalid`` naming the question whose line is not there.
+        """
+        added: list[dict[str, Any]] = []
+        removed: list[str] = []
+        for view in (view for section in sections for view in section.questions):
+            removed += self[f"{view.name}-unpin"].data or []
+            line = self[f"{view.name}-evidence"]
+            if not line.raw_data or not line.raw_data[0].strip():
+                continue
+            turn = turns.get(line.data or 0)
+            if turn is None:
+                sentence = f"Question {view.number}: type the number of a line of the conversation."
+                raise Invalid(sentence, errors={view.ref: sentence})
+            made = f"line-{view.number}-{line.data}"
+            added.append({"client_id": made, "question": view.ref, "kind": "message", "turn_id": turn})
+        return added, removed
+
     def whole_changes(self, evaluation: Evaluation) -> list[Change]:
         """Return what concerns the whole form as changes from what the page showed."""
         return [
@@ -94,6 +117,8 @@ def evaluation_form(
             ]
             fields[f"{view.name}-cause"] = SelectField("Root cause", [Optional()], choices=causes)
             fields[f"{view.name}-coaching"] = BooleanField("Coaching point")
+            fields[f"{view.name}-evidence"] = IntegerField("Evidence, number of the line", [Optional()])
+            fields[f"{view.name}-unpin"] = SelectMultipleField("Remove", choices=[], validate_choice=False)
     return type("ScorecardForm", (EvaluationForm,), fields)
 
 

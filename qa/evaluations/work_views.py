@@ -191,7 +191,13 @@ def save_plain(evaluation_id: int) -> ResponseReturnValue:
     form = evaluation_form(sections, whole_causes(form_of(evaluation.version)))(request.form)
     try:
         _refuse_stale(form, evaluation)
-        changes = service.Changes(answers=[*form.changes(sections), *form.whole_changes(evaluation)])
+        lines = {turn.position: turn.id for turn in page["interaction"].turns}
+        added, removed = form.evidence(sections, lines)
+        changes = service.Changes(
+            answers=[*form.changes(sections), *form.whole_changes(evaluation)],
+            pins_added=added,
+            pins_removed=removed,
+        )
         with transaction() as opened:
             saved = service.save_draft(opened, current_actor(), evaluation_id, changes, now=clock.now())
         if saved.conflicts:

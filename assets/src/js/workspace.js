@@ -274,6 +274,7 @@ function showLive(next) {
   }
   const visible = new Set(live.visible);
   const opened = [];
+  const hadFocus = document.activeElement?.closest?.('.question');
   for (const q of questions) {
     const hide = !visible.has(q.dataset.ref);
     if (q.hidden && !hide) opened.push(q);
@@ -287,6 +288,8 @@ function showLive(next) {
   if (live.needs.length) todo.push(`${live.needs.length} comment or evidence missing`);
   $('[data-todo]').textContent = todo.join(', ');
   if (current?.hidden) setCurrent(nextOpen(current) ?? current);
+  // a question that closed under somebody's hands does not take the focus with it
+  if (hadFocus?.hidden) $('[data-form-scroll]').focus();
   // an answer opened questions that were stepped over: go back to the first of them
   const first = opened.find((q) => lastAnswered && current && questions.indexOf(q) > questions.indexOf(lastAnswered) && questions.indexOf(q) < questions.indexOf(current));
   if (first && answerOf(current) === null && !typing(document.activeElement)) setCurrent(first);
@@ -351,7 +354,11 @@ function move(step) {
   const list = shown();
   const place = current ? list.indexOf(current) : -1;
   setCurrent(list[Math.min(Math.max(place + step, 0), list.length - 1)]);
+  tell(`Question ${current.dataset.number}: ${$('.ask', current).firstChild.textContent.trim()}`);
 }
+
+/** Say something to who listens instead of looking. @param {string} words */
+function tell(words) { $('[data-told]').textContent = words; }
 
 /** A digit picks an answer; in a question for a number it begins the number. @param {KeyboardEvent} event */
 function digit(event) {
@@ -551,6 +558,7 @@ function pin() {
   pins.set(one.client_id, one);
   const { quote, ...sent } = one;
   pinsToAdd.push(sent);
+  tell(`Pinned to question ${current.dataset.number}${found.start_ms != null ? ` at ${clock(found.start_ms)}` : ''}`);
   getSelection()?.removeAllRanges();
   showPins();
   changed(150);
@@ -574,7 +582,11 @@ function unpin(id) {
   pins.delete(id);
   if (pinsToAdd.some((one) => one.client_id === id)) pinsToAdd = pinsToAdd.filter((one) => one.client_id !== id);
   else pinsToRemove.push(id);
+  const asked = document.activeElement?.closest('.question');
   showPins();
+  // the button that was pressed is gone: stay at its question
+  if (asked && !asked.contains(document.activeElement)) $('[data-pin]', asked)?.focus();
+  tell('Evidence removed');
   changed(150);
 }
 
