@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from wtforms import Form, SelectMultipleField, StringField
-from wtforms.validators import URL, DataRequired
+from wtforms import Form, IntegerField, SelectMultipleField, StringField
+from wtforms.validators import URL, DataRequired, NumberRange, Optional
 
 from qa.plugins.api import (
     AgentRef,
+    AuthExpired,
     BadRecord,
     Capability,
     Check,
@@ -30,6 +31,7 @@ from qa.plugins.api import (
     Quota,
     RawRequest,
     Record,
+    Response,
     SecretField,
     SharedSecret,
     VendorBug,
@@ -39,7 +41,7 @@ from qa.plugins.api import (
 )
 
 STATUSES = {1: "open", 2: "reopened", 3: "resolved", 4: "closed", 5: "duplicate", 6: "new"}
-PAGE = 100
+NOT_SIGNED_IN = ("invalid username", "not provided", "invalid token", "inactive")
 
 
 class Config(Form):
@@ -50,6 +52,12 @@ class Config(Form):
     )
     user = StringField("User", [DataRequired()], description="A staff account that may see the queues.")
     password = SecretField("Password", [DataRequired()])
+    page_size = IntegerField(
+        "Tickets a page",
+        [Optional(), NumberRange(1, 500)],
+        default=500,
+        description="Its list takes as long for one ticket as for many, so large pages are quicker.",
+    )
     leave_out = SelectMultipleField("Leave out", choices=[(str(k), word) for k, word in STATUSES.items()])
 
 
@@ -75,7 +83,7 @@ class Helpdesk(Connector):
         missing = []
         for right, path in (("tickets", "api/tickets/"), ("follow-ups", "api/followups/")):
             try:
-                ctx.http.get(path, params={"page_size": 1})
+                self.get(ctx, path, params={"page_size": 1})
             except PermissionMissing:
                 missing.append(right)
         account = str(ctx.config["user"])
@@ -83,20 +91,32 @@ class Helpdesk(Connector):
             not missing, "" if missing else f"Signed in as {account}.", account=account, missing=missing
         )
 
+    def get(self, ctx: Context, path: str, params: dict[str, int] | None = None) -> Response:
+        """Return an answer; it says 403 to a wrong password, too."""
+        answer = ctx.http.get(path, params=params, accept=(403,))
+        if answer.status == 403:
+            detail = str(answer.json().get("detail", ""))
+            if any(words in detail.lower() for words in NOT_SIGNED_IN):
+                raise AuthExpired(detail)
+            raise PermissionMissing("staff", detail)
+        return answer
+
     def pull(
         self, ctx: Context, stream: str, cursor: dict[str, Any] | None, window: Window | None
     ) -> Iterator[Page]:
         """Yield all tickets by id, from the page after ``cursor`` to the last; the next run starts anew."""
-        number = 1 if cursor is None else int(cursor["page"])
+        size = int(ctx.config.get("page_size") or 500)
+        number = int(cursor["page"]) if cursor and cursor.get("size") == size else 1
         while True:
-            asked = {"page": number, "page_size": PAGE}
-            answer = ctx.http.get("api/tickets/", params=asked, accept=(404,))
-            found = {} if answer.status == 404 else answer.json()
+            try:
+                found = self.get(ctx, "api/tickets/", {"page": number, "page_size": size}).json()
+            except Gone:  # tickets were deleted, there are fewer pages now
+                found = {}
             tickets = found.get("results", [])
             left_out = set(ctx.config.get("leave_out") or ())
             records = [self.record(ctx, one) for one in tickets if str(one.get("status")) not in left_out]
             number = number + 1 if found.get("next") else 1
-            yield Page(records, {"page": number}, done=number == 1)
+            yield Page(records, {"page": number, "size": size}, done=number == 1)
             if number == 1:
                 return
 
@@ -155,7 +175,7 @@ class Helpdesk(Connector):
     def pull_one(self, ctx: Context, ref: ExternalRef) -> Page:
         """Return one ticket, a tombstone when it is gone."""
         try:
-            ticket = ctx.http.get(f"api/tickets/{ref.external_id}/").json()
+            ticket = self.get(ctx, f"api/tickets/{ref.external_id}/").json()
         except Gone:
             return Page([Record(ref.external_id, "ticket", ctx.clock.now(), deleted=True)], {}, done=True)
         return Page([self.record(ctx, ticket)], {}, done=True)
@@ -163,7 +183,7 @@ class Helpdesk(Connector):
     def push(self, ctx: Context, target: ExternalRef, item: PushItem, key: str) -> PushResult:
         """Add an internal follow-up that ends with the key, unless one is there; nothing else changes."""
         mark = f"[qa:{key}]"
-        ticket = ctx.http.get(f"api/tickets/{target.external_id}/").json()
+        ticket = self.get(ctx, f"api/tickets/{target.external_id}/").json()
         for one in ticket["followup_set"]:
             if mark in (one["comment"] or ""):
                 return PushResult(str(one["id"]), repeated=True)

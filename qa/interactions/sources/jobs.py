@@ -210,7 +210,9 @@ class Runner:
         """Fetch recordings of one source for a minute, then be asked again."""
         source = _source(database, payload["source_id"])
         until = time.monotonic() + MEDIA_SHARE_SECONDS
-        while source is not None and not source.is_paused and not self.stopping.is_set():
+        if source is None or not source.fetches_media:
+            return
+        while not source.is_paused and not self.stopping.is_set():
             with database.reading() as session:
                 one = media_service.find_due(session, SYSTEM, source_id=source.id, now=clock.now())
             if one is None:

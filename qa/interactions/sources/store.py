@@ -27,6 +27,7 @@ from qa.interactions import storing_service
 from qa.interactions.alias_service import resolve_accounts
 from qa.interactions.lines import AgentPart, BrokenLine, Parsed
 from qa.interactions.sources.mapping import agent_part, media_of, parsed_record
+from qa.interactions.sources.media_service import enqueue_fetch
 from qa.interactions.sources.models import (
     REASON_MAX,
     MediaReference,
@@ -280,6 +281,7 @@ def _note_media(
     ]
     if values:
         session.execute(insert_unless_there(session, MediaReference, on=("interaction_id", "key")), values)
+        enqueue_fetch(session, source_id, now=now)
 
 
 def _note_accounts(session: Session, source: str, agents: Sequence[AgentRef], *, now: datetime) -> None:
