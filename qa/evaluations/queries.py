@@ -17,6 +17,7 @@ from qa.core.errors import Forbidden, NotFound
 from qa.core.keyset import key_of, read_key
 from qa.evaluations.models import Answer, Assignment, CommentTemplate, Evaluation, Revision
 from qa.interactions.models import Interaction
+from qa.interactions.queries import get_interaction
 
 PAGE = 50
 COUNTED = ("standard", "self", "peer")
@@ -251,7 +252,11 @@ def list_evaluations(
 
 
 def list_of_interaction(session: Session, actor: Actor, interaction_id: int) -> list[Evaluation]:
-    """Return the submitted evaluations of a conversation that this actor may see."""
+    """Return the submitted evaluations of a conversation that this actor may see.
+
+    Raises ``NotFound`` where there is no such conversation, or none for this actor.
+    """
+    get_interaction(session, actor, interaction_id)
     return list(
         session.scalars(
             select(Evaluation)
