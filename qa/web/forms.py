@@ -9,7 +9,7 @@ import secrets
 from datetime import timedelta
 from typing import Any
 
-from flask import current_app, g, session
+from flask import current_app, session
 from wtforms import Form as PlainForm
 from wtforms.csrf.session import SessionCSRF
 from wtforms.meta import DefaultMeta
@@ -56,11 +56,8 @@ class TokenForm(PlainForm):
 
 
 def csrf_token() -> str:
-    """Return a token for a form or a header, one for all forms of a page."""
-    if "csrf_token" not in g:
-        g.csrf_token = str(TokenForm()["csrf_token"].current_token)
-    token: str = g.csrf_token
-    return token
+    """Return a token for a form or a header."""
+    return str(TokenForm()["csrf_token"].current_token)
 
 
 def token_holds(token: str | None) -> bool:
