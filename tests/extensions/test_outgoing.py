@@ -168,21 +168,22 @@ def test_the_dead_are_sent_again_with_the_old_key_or_discarded(
 
 
 @pytest.mark.parametrize(
-    "error",
+    "made",
     [
-        RateLimited(),
-        NotRunning("p", "off", "It is off."),
-        PluginRests("p", datetime.now().astimezone() + timedelta(minutes=5)),
+        RateLimited,
+        lambda: NotRunning("p", "off", "It is off."),
+        lambda: PluginRests("p", clock.now() + timedelta(minutes=5)),
     ],
+    ids=["rate limited", "not running", "rests"],
 )
 def test_being_asked_to_wait_is_no_attempt(
     database: Database,
     put: Callable[..., bool],
     run: Callable[..., None],
     far_end: FarEnd,
-    error: Exception,
+    made: Callable[[], Exception],
 ) -> None:
-    far_end.fails = {"1": [error]}
+    far_end.fails = {"1": [made()]}
     put("1")
     run()
     with database.reading() as session:
