@@ -17,6 +17,7 @@ from typing import Any
 from huey.consumer import Consumer
 
 from qa.accounts.jobs import apply_due_memberships
+from qa.accounts.notices_service import forget_old_notices
 from qa.accounts.once import forget_old
 from qa.config import Settings
 from qa.core import clock, crypto, jobs, outbox, transport
@@ -126,12 +127,15 @@ def _hourly(settings: Settings, database: Database, _payload: Payload) -> None:
 
 
 def _daily(settings: Settings, database: Database, _payload: Payload) -> None:
-    before = clock.now() - KEEP_FINISHED
+    now = clock.now()
+    before = now - KEEP_FINISHED
+    with database.transaction() as session:
+        forget_old_notices(session, now=now)
     jobs.forget_finished(database, before=before)
     outbox.forget_delivered(database, before=before)
     forget_settled(database, before=before)
-    sources.forget_old(database, now=clock.now())
-    recordings.sweep_recordings(database, LocalStorage(settings.recordings_path), now=clock.now())
+    sources.forget_old(database, now=now)
+    recordings.sweep_recordings(database, LocalStorage(settings.recordings_path), now=now)
 
 
 def make_worker(settings: Settings, ring: Callable[[str], object]) -> Worker:

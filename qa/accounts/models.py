@@ -18,8 +18,10 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     String,
+    Text,
     UniqueConstraint,
     exists,
+    text,
 )
 from sqlalchemy.orm import Mapped, aliased, mapped_column, relationship
 
@@ -31,6 +33,9 @@ NAME_MAX = 200
 EMAIL_MAX = 254
 PASSWORD_MIN = 12
 PASSWORD_MAX = 1000
+WORDS_MAX = 300
+
+_UNREAD = text("read_at IS NULL")
 
 
 class Team(Base):
@@ -208,6 +213,32 @@ class OnceKey(Base):
     body_hash: Mapped[str] = mapped_column(String(64))
     location: Mapped[str | None] = mapped_column(String(2000))
     taken_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class Notice(Base):
+    """Something a person should know, kept once for each ``key``, and where it leads.
+
+    ``endpoint`` and ``values`` name the page; ``calendar`` is an iCalendar file that goes along by mail.
+    """
+
+    __tablename__ = "notice"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(40))
+    words: Mapped[str] = mapped_column(String(WORDS_MAX))
+    endpoint: Mapped[str] = mapped_column(String(80))
+    values: Mapped[dict[str, Any]] = mapped_column(JSON)
+    key: Mapped[str] = mapped_column(String(160))
+    calendar: Mapped[str] = mapped_column(Text, default="")
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    __table_args__ = (
+        UniqueConstraint("person_id", "key"),
+        Index("ix_notice_person", "person_id", "id"),
+        Index("ix_notice_unread", "person_id", sqlite_where=_UNREAD, postgresql_where=_UNREAD),
+    )
 
 
 def own_scope(user_id: int | None) -> Scope:

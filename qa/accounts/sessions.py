@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from qa.accounts.keys import keys_of
-from qa.accounts.models import SignInSession, Team, User, UserRole, own_scope
+from qa.accounts.models import Notice, SignInSession, Team, User, UserRole, own_scope
 from qa.accounts.permissions import Permission
 from qa.accounts.policy import require
 from qa.core.actor import Actor
@@ -137,7 +137,13 @@ _below = select(_me.c.team_id.label("id")).where(_me.c.team_id.is_not(None)).cte
 _below = _below.union(select(Team.id).join(_below, Team.parent_id == _below.c.id))  # ends on a ring too
 _ROLES = select(func.aggregate_strings(UserRole.role, ",")).where(UserRole.user_id == _me.c.user_id)
 _TEAMS = select(func.aggregate_strings(cast(_below.c.id, String), ","))
-_WHO = select(_me, _ROLES.scalar_subquery().label("roles"), _TEAMS.scalar_subquery().label("teams_below"))
+_UNREAD = select(func.count(Notice.id)).where(Notice.person_id == _me.c.user_id, Notice.read_at.is_(None))
+_WHO = select(
+    _me,
+    _ROLES.scalar_subquery().label("roles"),
+    _TEAMS.scalar_subquery().label("teams_below"),
+    _UNREAD.scalar_subquery().label("unread"),
+)
 # built once: every request asks it, and putting it together costs more than running it
 
 
@@ -157,6 +163,7 @@ def find_signed_in(session: Session, token: str, *, now: datetime) -> SignedIn |
         theme=row.preferences.get("theme", "system"),
         single_keys=row.preferences.get("single_keys", True),
         keys=tuple(keys_of(row.preferences.get("keys", {})).items()),
+        unread=row.unread,
     )
     return SignedIn(actor, row.last_seen_at)
 

@@ -18,7 +18,8 @@ class Actor:
 
     ``team_ids`` are the teams the person belongs to today; ``teams_below`` are those and
     every team nested below them. ``theme``, ``single_keys`` and ``keys`` (pairs
-    of act and key) are how the person likes pages to be; no permission looks at them.
+    of act and key) are how the person likes pages to be, ``unread`` is how many notices wait; no permission
+    looks at them.
     """
 
     id: int | None
@@ -32,6 +33,7 @@ class Actor:
     theme: str = "system"
     single_keys: bool = True
     keys: tuple[tuple[str, str], ...] = ()
+    unread: int = 0
 
 
 SYSTEM = Actor(id=None, name="Candor", roles=frozenset({"system"}))
