@@ -24,7 +24,7 @@ PAGES = {
         "account": "/account",
         "templates": "/comment-templates",
     },
-    "agent": {"agent-home": "/"},
+    "agent": {"agent-home": "/", "agent": "/agents/2"},
     "manager": {"people": "/people", "teams": "/teams"},
     "admin": {"new-person": "/people/new"},
 }

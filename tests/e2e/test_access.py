@@ -35,7 +35,7 @@ PAGES = {
         "/account",
     ),
     "agent": ("/", "/evaluations"),
-    "manager": ("/people", "/teams", "/unknown-accounts", "/interactions"),
+    "manager": ("/people", "/teams", "/unknown-accounts", "/interactions", "/agents/2"),
     "admin": ("/people", "/people/new", "/teams", "/sources", "/sources/new", "/quarantine"),
 }
 
