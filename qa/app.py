@@ -17,6 +17,7 @@ from qa.core.actor import Actor
 from qa.core.db import Database
 from qa.core.storage import LocalStorage
 from qa.evaluations import views as evaluations
+from qa.extensions import mail_views as mail
 from qa.extensions import views as extensions
 from qa.insights import views as insights
 from qa.interactions import alias_views as aliases
@@ -46,6 +47,7 @@ BLUEPRINTS = (
     aliases.bp,
     sources.bp,
     extensions.bp,
+    mail.bp,
     scorecards.bp,
     evaluations.bp,
 )

@@ -26,7 +26,7 @@ from qa.core.storage import LocalStorage
 from qa.core.working import ChildKind, Kind, Kinds, Payload, Worker
 from qa.evaluations import plugin_view as evaluation_view
 from qa.evaluations.jobs import note_evaluated, release_due
-from qa.extensions import events, notices
+from qa.extensions import events, mail_sending, mail_service, notices
 from qa.extensions import jobs as extensions
 from qa.extensions.look_service import LOOK_JOB
 from qa.extensions.outgoing_service import Carrier, forget_settled
@@ -70,7 +70,7 @@ def make_kinds(settings: Settings, keys: crypto.Keys, plugins: Runtime, runner: 
     return {
         "noop": Kind(_noop),
         outbox.JOB_KIND: Kind(partial(_deliver, make_reactions(keys, plugins))),
-        **extensions.kinds(plugins, keys, make_carriers(settings)),
+        **extensions.kinds(plugins, keys, make_carriers(settings, keys)),
         **sources.kinds(runner),
         "evaluations.release_due": Kind(_release),
         REATTRIBUTE_JOB: Kind(recordings.move_history),
@@ -89,18 +89,27 @@ def make_kinds(settings: Settings, keys: crypto.Keys, plugins: Runtime, runner: 
 def make_reactions(keys: crypto.Keys, plugins: Runtime) -> outbox.Reactions:
     """Return who reacts to which event: our own first, then plugins."""
     told = {name: ("plugins", events.reaction(plugins, keys, read)) for name, read in TOLD_TO_PLUGINS.items()}
-    names = {*REACTIONS, *told}
-    return {name: (*REACTIONS.get(name, ()), *([told[name]] if name in told else [])) for name in names}
+    mailed = {"NoticeMade": ("mail", partial(mail_service.put_down, keys))}
+    names = {*REACTIONS, *told, *mailed}
+    others = (told, mailed)
+    return {
+        name: (*REACTIONS.get(name, ()), *(table[name] for table in others if name in table))
+        for name in names
+    }
 
 
-def make_carriers(settings: Settings) -> dict[str, Carrier]:
+def make_carriers(settings: Settings, keys: crypto.Keys) -> dict[str, Carrier]:
     """Return who delivers what goes out, by the kind of what it is."""
     public_url = settings.public_url.rstrip("/")
     makers: dict[str, events.MakeArguments] = {
         evaluation_view.HOOK: partial(evaluation_view.arguments, public_url),
         interaction_view.HOOK: partial(interaction_view.arguments, public_url),
     }
-    return {events.EVENT: partial(events.carry, makers), notices.NOTICE: notices.carry}
+    return {
+        events.EVENT: partial(events.carry, makers),
+        notices.NOTICE: notices.carry,
+        mail_service.MAIL: partial(mail_sending.carry, settings, keys),
+    }
 
 
 def _noop(_database: Database, _payload: Payload) -> None:

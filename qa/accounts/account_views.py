@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import available_timezones
+
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -65,6 +67,8 @@ def preferences() -> ResponseReturnValue:
                 single_keys=bool(form.single_keys.data),
                 theme=form.theme.data or "system",
                 keys={} if "first_keys" in request.form else form.chosen_keys(),
+                mail=bool(form.mail.data),
+                time_zone=(form.time_zone.data or "").strip(),
                 now=clock.now(),
             )
     except Invalid as error:
@@ -98,10 +102,16 @@ def end_other_sessions() -> ResponseReturnValue:
 def _account_page(form: ChangePasswordForm, preferences: PreferencesForm | None = None) -> str:
     actor, now = current_actor(), clock.now()
     shown = {key_field(name): key for name, key in actor.keys}
-    kept = {"single_keys": actor.single_keys, "theme": actor.theme, **shown}
     with reading() as opened:
         user = queries.get_own_account(opened, actor)
         live = sessions.list_sessions(opened, actor, user.id, now=now)
+    kept = {
+        "single_keys": actor.single_keys,
+        "theme": actor.theme,
+        "mail": user.preferences.get("mail", True),
+        "time_zone": user.preferences.get("time_zone", ""),
+        **shown,
+    }
     return render_template(
         "accounts/account.html",
         user=user,
@@ -111,4 +121,5 @@ def _account_page(form: ChangePasswordForm, preferences: PreferencesForm | None 
         form=form,
         preferences=preferences or preferences_form(data=kept),
         keys=KEYS,
+        zones=sorted(available_timezones()),
     )

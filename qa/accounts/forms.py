@@ -80,6 +80,8 @@ class PreferencesForm(Form):
 
     single_keys = BooleanField("Single letters act as keys, such as j for the next question")
     theme = RadioField("Light or dark", choices=THEME_CHOICES, validate_choice=False)
+    mail = BooleanField("Send me my notices by mail too")
+    time_zone = StringField("Time zone", [_at_most(60)], render_kw={"list": "zones", "autocomplete": "off"})
 
     def chosen_keys(self) -> dict[str, str] | None:
         """Return the keys as typed, None when the form was sent without them."""

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import available_timezones
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
@@ -234,16 +235,22 @@ def set_preferences(
     theme: str,
     now: datetime,
     keys: Mapping[str, str] | None = None,
+    mail: bool = True,
+    time_zone: str = "",
 ) -> None:
-    """Keep how this person likes pages to be: single keys, light or dark; ``keys`` None leaves them.
+    """Keep how this person likes pages to be: single keys, light or dark, mail; ``keys`` None leaves them.
+
+    ``time_zone`` is the one their appointments are told in, empty the site's.
 
     Raises ``Invalid`` naming each field that cannot be kept.
     """
     require(actor, Permission.SESSION_REVOKE, own_scope(actor.id))
     if theme not in THEMES:
         raise Invalid("Choose light, dark, or as the computer has it.", field="theme")
+    if time_zone and time_zone not in available_timezones():
+        raise Invalid("Choose a time zone such as Europe/Berlin, or leave it empty.", field="time_zone")
     kept: Mapping[str, Any] = session.scalar(select(User.preferences).where(User.id == actor.id)) or {}
-    chosen = {**kept, "single_keys": single_keys, "theme": theme}
+    chosen = {**kept, "single_keys": single_keys, "theme": theme, "mail": mail, "time_zone": time_zone}
     if keys is not None:
         chosen["keys"] = checked_keys(keys)
     session.execute(update(User).where(User.id == actor.id).values(preferences=chosen))

@@ -87,6 +87,22 @@ class SealedSecret(Base):
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class MailSettings(Base):
+    """How mail goes out; one row, none until somebody set it up. The password is a sealed secret."""
+
+    __tablename__ = "mail_settings"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    host: Mapped[str] = mapped_column(String(253))
+    port: Mapped[int]
+    security: Mapped[str] = mapped_column(String(10))
+    username: Mapped[str] = mapped_column(String(254), default="")
+    sender: Mapped[str] = mapped_column(String(254))
+    is_on: Mapped[bool] = mapped_column(Boolean, default=True)
+    changed_by_id: Mapped[int | None] = mapped_column(ForeignKey(User.id))
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class Outgoing(Base):
     """Something to be delivered outside, at least once and in order for each target.
 

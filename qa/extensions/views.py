@@ -43,7 +43,7 @@ KIND_WORDS = {
     "scorecard_importer": "Scorecard import",
     "panel": "Panels",
 }
-WORK_WORDS = {"event": "An event", "notice": "A message", "push": "A note"}
+WORK_WORDS = {"event": "An event", "notice": "A message", "push": "A note", "mail": "A mail"}
 
 
 @bp.context_processor

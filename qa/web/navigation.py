@@ -65,6 +65,7 @@ GROUPS: tuple[tuple[str, tuple[Link, ...]], ...] = (
             Link("Teams", "accounts.teams", "flag", _roles("manager admin")),
             Link("Plugins", "extensions.index", "plug", _roles("manager privacy auditor admin")),
             Link("Sources", "sources.index", "inbox", _roles("manager privacy auditor admin")),
+            Link("Mail", "mail.show", "mail", _roles("admin")),
         ),
     ),
 )

@@ -317,7 +317,10 @@ def test_an_administrator_signs_a_person_out_everywhere(
 def test_preferences_are_kept_and_shown(dana: User, database: Database, signed_in: Browser) -> None:
     browser = signed_in(dana)
     assert post(browser, "/account/preferences", "/account", theme="dark").status_code == 303
-    assert person(database, dana).preferences == {"single_keys": False, "theme": "dark"}
+    kept = {"single_keys": False, "theme": "dark", "mail": False, "time_zone": ""}
+    assert person(database, dana).preferences == kept
+    wrong = post(browser, "/account/preferences", "/account", theme="dark", time_zone="Mars/Olympus")
+    assert (wrong.status_code, "Choose a time zone" in wrong.text) == (422, True)
     page = browser.get("/account").text
     assert 'checked id="theme-2"' in page
     assert 'data-theme="dark"' in page
