@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import itertools
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +22,9 @@ from qa.plugins.testing.quality import Evidence, standings, tier_of
 from qa.plugins.testing.serving import served, started
 from qa.plugins.testing.whole import Verdict
 
+# one part of the code is written for each, so that a few pairs show all; the torture tries every pair
+PAIRS = list(itertools.product(AUTHS, PAGINGS))
+WAYS = PAIRS if os.environ.get("QA_TORTURE") else PAIRS[:: len(PAGINGS) + 1]
 HARD = ("c01", "c06", "c08", "c14", "c16", "c20", "c38")
 
 
@@ -43,8 +48,7 @@ def made(folder: Path, auth: str = "token", paging: str = "cursor") -> Path:
     return folder
 
 
-@pytest.mark.parametrize("paging", PAGINGS)
-@pytest.mark.parametrize("auth", AUTHS)
+@pytest.mark.parametrize(("auth", "paging"), WAYS)
 def test_whatever_the_vendors_ways_the_new_plugin_holds(tmp_path: Path, auth: str, paging: str) -> None:
     made(tmp_path, auth, paging)
     connector = importlib.import_module("candor_my_desk.connector").MyDesk
@@ -57,13 +61,13 @@ def test_whatever_the_vendors_ways_the_new_plugin_holds(tmp_path: Path, auth: st
 def test_a_new_plugin_is_green_at_once_and_tells_so_in_three_ways(tmp_path: Path) -> None:
     folder = tmp_path / "candor-my-desk"
     assert run("new", "my-desk", "--into", folder).exit_code == 0
-    said = run("check", folder, "--junit", tmp_path / "a.xml", "--html", tmp_path / "a.html")
+    few = [part for number in ("c01", "c11", "c12", "c18") for part in ("--only", number)]
+    said = run("check", folder, *few, "--junit", tmp_path / "a.xml", "--html", tmp_path / "a.html")
     assert said.exit_code == 0, said.output
     assert "✓ c01_all_pages" in said.output
-    assert "0 broken" in said.output
-    assert "Tier: bronze." in said.output
+    assert "2 checks passed, 0 broken, 2 not needed." in said.output
     suite = ElementTree.parse(tmp_path / "a.xml").getroot()
-    assert (suite.get("failures"), len(suite.findall("testcase/skipped")) > 3) == ("0", True)
+    assert (suite.get("failures"), len(suite.findall("testcase/skipped"))) == ("0", 2)
     assert "<h1>my-desk: good</h1>" in (tmp_path / "a.html").read_text("utf-8")
 
 
