@@ -24,6 +24,7 @@ from qa.app import create_app
 from qa.core import crypto, logs, schema
 from qa.core.db import Database
 from qa.extensions.commands import faults_of_start
+from qa.web.threads import Threads
 from qa.worker import run_worker
 
 RESTART_PAUSE_SECONDS = 1.0
@@ -127,7 +128,7 @@ def _serve(settings: config.Settings) -> None:
             app,
             host=settings.host,
             port=settings.port,
-            threads=settings.threads,
+            _dispatcher=Threads(settings.threads),
             **_proxy(settings),
             ident=None,
             channel_timeout=60,

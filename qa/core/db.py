@@ -7,6 +7,7 @@ of them compose into one atomic action. SQLite and PostgreSQL run the same code.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -34,10 +35,12 @@ Clause = ColumnElement[bool]
 LOCK_PATIENCE_SECONDS = 5.0
 """How long a writer waits for its turn before the answer is "try again in a moment"."""
 
+STUCK_PATIENCE_SECONDS = 0.25
+"""How long it waits once another has waited in vain: threads that all wait answer nobody."""
+
 SQLITE_PRAGMAS = (
     "journal_mode=WAL",
     "foreign_keys=ON",
-    "busy_timeout=5000",
     "synchronous=FULL",  # NORMAL may take back an acknowledged commit after a power cut
     "temp_store=MEMORY",
     "cache_size=-65536",
@@ -88,26 +91,27 @@ class Database:
         self.engine = make_engine(url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self.after_commit: list[Callable[[Session], None]] = []
-        write_engine = self.engine.execution_options(write=True) if self.is_sqlite else self.engine
-        self._write = sessionmaker(write_engine, expire_on_commit=False)
-        self._read = sessionmaker(self.engine, expire_on_commit=False)
+        self._open = sessionmaker(self.engine, expire_on_commit=False)
         self._turn = _Turnstile()
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """Give a session whose work is kept whole at the end of the block, or not at all.
 
-        Raises ``Unavailable`` when no writer's turn comes within five seconds.
+        Raises ``Unavailable`` when no writer's turn comes within five seconds, or at once while
+        writers before this one wait in vain.
         """
         with (
-            self._turn.wait() if self.is_sqlite else _no_wait(),
+            self._turn.wait() if self.is_sqlite else _no_wait() as patience,
             self._closing_late_comers(),
-            self._write() as session,
+            self._open() as session,
         ):
-            try:
-                session.connection()  # takes the write lock now, so the wait is here and nowhere else
+            try:  # takes the write lock now, so the wait is here and nowhere else
+                session.connection(execution_options={"write": True, "patience": patience})
             except OperationalError as error:
+                self._turn.stuck = True
                 raise Unavailable(BUSY) from error
+            self._turn.stuck = False
             yield session
             session.commit()
         for told in self.after_commit:
@@ -116,7 +120,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Give a session that sees one consistent state and changes nothing."""
-        with self._closing_late_comers(), self._read() as session:
+        with self._closing_late_comers(), self._open() as session:
             yield session  # closing ends the transaction; a rollback would empty what was loaded
 
     @contextmanager
@@ -149,21 +153,24 @@ class _Turnstile:
     """First come, first served: SQLite has one writer, and its own queue starves the unlucky."""
 
     def __init__(self) -> None:
+        self.stuck = False
         self._guard = threading.Lock()
         self._waiting: list[threading.Event] = []
 
     @contextmanager
-    def wait(self) -> Iterator[None]:
+    def wait(self) -> Iterator[float]:
+        """Wait for this writer's turn; give the seconds of patience that are left for the lock itself."""
         ticket = threading.Event()
+        until = time.monotonic() + (STUCK_PATIENCE_SECONDS if self.stuck else LOCK_PATIENCE_SECONDS)
         with self._guard:
             self._waiting.append(ticket)
             if self._waiting[0] is ticket:
                 ticket.set()
-        came = ticket.wait(LOCK_PATIENCE_SECONDS)
+        came = ticket.wait(until - time.monotonic())
         try:
             if not came:
                 raise Unavailable(BUSY)
-            yield
+            yield max(until - time.monotonic(), 0.0)
         finally:
             with self._guard:
                 first = self._waiting[0] is ticket
@@ -173,8 +180,8 @@ class _Turnstile:
 
 
 @contextmanager
-def _no_wait() -> Iterator[None]:
-    yield
+def _no_wait() -> Iterator[float]:
+    yield LOCK_PATIENCE_SECONDS
 
 
 def insert_unless_there(session: Session, table: Any, *, on: Sequence[str], where: Any = None) -> Any:
@@ -186,7 +193,10 @@ def insert_unless_there(session: Session, table: Any, *, on: Sequence[str], wher
 def make_engine(url: str) -> Engine:
     """Return an engine for ``sqlite:///…`` or ``postgresql+psycopg://…`` wired as the product needs it."""
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, pool_timeout=LOCK_PATIENCE_SECONDS)
+        patience = {"options": f"-c lock_timeout={int(LOCK_PATIENCE_SECONDS * 1000)}"}
+        return create_engine(
+            url, pool_pre_ping=True, pool_timeout=LOCK_PATIENCE_SECONDS, connect_args=patience
+        )
     engine = create_engine(url, connect_args={"check_same_thread": False})
     event.listen(engine, "connect", _sqlite_connected)
     event.listen(engine, "begin", _sqlite_begin)
@@ -201,5 +211,10 @@ def _sqlite_connected(dbapi: Any, _record: Any) -> None:
 
 def _sqlite_begin(connection: Any) -> None:
     # deferred transactions fail as "locked" under contention; immediate ones wait their turn
-    write = connection.get_execution_options().get("write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    options = connection.get_execution_options()
+    if not options.get("write"):
+        connection.exec_driver_sql("BEGIN")
+        return
+    milliseconds = int(options.get("patience", LOCK_PATIENCE_SECONDS) * 1000)
+    connection.connection.driver_connection.execute(f"PRAGMA busy_timeout={milliseconds}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

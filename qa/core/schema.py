@@ -19,8 +19,6 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.orm import Session
 
-from qa.core.db import make_engine
-
 
 def alembic_config(url: str) -> Config:
     """Return Alembic's configuration for this database, from a checkout or from a wheel."""
@@ -78,7 +76,7 @@ def pending(url: str) -> list[tuple[str, str]]:
 @contextmanager
 def engine_for(url: str) -> Iterator[Engine]:
     """Give an engine and close it."""
-    engine = make_engine(url) if make_url(url).get_backend_name() != "sqlite" else create_engine(url)
+    engine = create_engine(url)  # a step may wait for its lock as long as it takes
     try:
         yield engine
     finally:
