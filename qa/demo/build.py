@@ -9,11 +9,9 @@ from __future__ import annotations
 import json
 import math
 import os
-import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from importlib import resources
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -21,69 +19,23 @@ from typing import Any
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from qa.accounts.models import Membership, Team, User, UserRole
-from qa.accounts.passwords import hash_password
-from qa.core import audit, jobs
-from qa.core.actor import SYSTEM
+from qa.accounts.models import User
 from qa.core.crypto import Keys
 from qa.core.db import Database
-from qa.core.storage import Storage, store_sealed
-from qa.core.text import folded, sort_key
+from qa.core.storage import Storage
 from qa.demo import judge
+from qa.demo.centre import SOURCE, Centre, Size, organise
 from qa.demo.dialogue import NAMES, TOPICS
-from qa.demo.people import DemoPerson, everybody, sites_for
+from qa.demo.recorded import add_recorded
 from qa.demo.turns import Scene, turns_of
-from qa.evaluations.models import Assignment, CommentTemplate
-from qa.interactions.import_lines import RECORDING_KEY
-from qa.interactions.models import Interaction, InteractionTag, Participant, Recording, Turn
-from qa.interactions.service import MEDIA_JOB
-from qa.scorecards import service as scorecards
-from qa.scorecards.models import ScorecardVersion
+from qa.evaluations.models import Assignment
+from qa.interactions.models import Interaction, InteractionTag, Participant, Turn
 
 CHUNK = 250
-CALLS = ("refund", "cancel", "outage")
-CALL_SUBJECTS = {
-    "refund": "Charged twice, wants a refund",
-    "cancel": "Cancels and moves abroad",
-    "outage": "No internet since this morning",
-}
 LETTERS = ("email", "ticket")
 CHANNELS = ("voice", "voice", "voice", "chat", "chat", "email", "ticket")
 QUEUE_MIX = {"voice": 3, "chat": 3, "email": 2, "ticket": 1}
 FORM_OF = {"voice": "voice-support", "chat": "chat", "email": "email-ticket", "ticket": "email-ticket"}
-SOURCE = "demo"
-TEMPLATES = (
-    (
-        "Identity, two facts",
-        "Two of name, postcode, date of birth or account number, before anything from the account is said.",
-    ),
-    ("Date instead of soon", "Name a day or a number of days. “Soon” leaves the customer waiting."),
-    ("Well done", "This is how it should sound. Keep it."),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How much is made."""
-
-    interactions: int = 1_500
-    evaluations: int = 420
-    transcripts: int = 1_500
-    agents: int = 36
-
-
-@dataclass(slots=True)
-class Centre:
-    """What is known while building."""
-
-    random: Random
-    until: date
-    now: datetime
-    people: dict[str, int]
-    by_id: dict[int, DemoPerson]
-    teams: dict[str, int]
-    versions: dict[str, ScorecardVersion]
-
 
 Progress = Callable[[int], None]
 
@@ -101,14 +53,14 @@ def build(
     """Make the centre and return one sign-in for each role."""
     now = datetime.combine(until, time(7, 30), tzinfo=UTC)
     with database.transaction() as session:
-        centre, sign_ins = _organise(session, Random(f"{seed}:people"), size, until, now)
+        centre, sign_ins = organise(session, Random(f"{seed}:people"), size, until, now)
     made = 0
     for chunk in _chunks(centre, size, seed):
         with database.transaction() as session:
             _write(session, chunk)
         made += len(chunk)
         progress(len(chunk))
-    calls = _playable(database, storage, keys, centre)
+    calls = add_recorded(database, storage, keys, centre)
     judge.evaluate(database, centre_facts(centre), count=size.evaluations, seed=seed, progress=progress)
     _fill_queue(database, centre, calls)
     return sign_ins
@@ -124,146 +76,6 @@ def centre_facts(centre: Centre) -> judge.Facts:
         versions=centre.versions,
         form_of=FORM_OF,
     )
-
-
-def _organise(
-    session: Session, random: Random, size: Size, until: date, now: datetime
-) -> tuple[Centre, list[dict[str, str]]]:
-    joined = until - timedelta(days=400)
-    born = datetime.combine(joined, time(8), tzinfo=UTC)
-    teams = _teams(session, size, born)
-    people, by_id, sign_ins = {}, {}, []
-    made: list[tuple[DemoPerson, User]] = []
-    for person in everybody(random, size.agents):
-        password = "-".join([*(secrets.choice(WORDS) for _ in range(3)), str(secrets.randbelow(90) + 10)])
-        team_id = teams.get(person.team) if person.team else None
-        user = User(
-            name=person.name,
-            name_key=sort_key(person.name),
-            email=person.email,
-            email_folded=folded(person.email),
-            password_hash=hash_password(password) if person.signs_in else None,
-            can_sign_in=person.signs_in,
-            team_id=team_id,
-            preferences={},
-            is_demo=True,
-            created_at=born,
-        )
-        made.append((person, user))
-        if person.signs_in:
-            sign_ins.append({"role": person.roles[0], "email": person.email, "password": password})
-    session.add_all(user for _, user in made)
-    session.flush()
-    for person, user in made:
-        people[person.name], by_id[user.id] = user.id, person
-        session.add_all(UserRole(user_id=user.id, role=role) for role in person.roles)
-        session.add_all(_memberships(person, user.id, teams, joined, until))
-    versions = {}
-    for name in ("voice-support", "sales-compliance", "chat", "email-ticket"):
-        text = (resources.files("qa.scorecards") / "ready" / f"{name}.yaml").read_text(encoding="utf-8")
-        draft = scorecards.draft_version(session, SYSTEM, text=text, now=born, is_demo=True)
-        versions[name] = scorecards.activate_version(session, SYSTEM, draft.id, now=born)
-    session.add_all(CommentTemplate(title=t, text=w, is_demo=True, created_at=born) for t, w in TEMPLATES)
-    audit.record(session, SYSTEM, "demo:build", "site", "demo", now=now)
-    return Centre(random, until, now, people, by_id, teams, versions), sign_ins
-
-
-def _teams(session: Session, size: Size, born: datetime) -> dict[str, int]:
-    teams: dict[str, int] = {}
-    for site, names in (("Harbor Mobile", ()), *sites_for(size.agents)):
-        parent = teams.get("Harbor Mobile")
-        for name in (site, *names):
-            above = parent if name == site else teams[site]
-            team = Team(name=name, parent_id=above, created_at=born, is_demo=True)
-            session.add(team)
-            session.flush()
-            teams[name] = team.id
-    return teams
-
-
-def _memberships(
-    person: DemoPerson, user_id: int, teams: dict[str, int], joined: date, until: date
-) -> list[Membership]:
-    """Return where somebody works, and where they worked before a move."""
-    if person.team is None:
-        return []
-    if person.former_team is None:
-        return [Membership(user_id=user_id, team_id=teams[person.team], since=joined)]
-    moved = until - timedelta(days=person.moved_days_ago)
-    return [
-        Membership(user_id=user_id, team_id=teams[person.former_team], since=joined, until=moved),
-        Membership(user_id=user_id, team_id=teams[person.team], since=moved),
-    ]
-
-
-WORDS = [
-    "amber",
-    "anchor",
-    "birch",
-    "breeze",
-    "cedar",
-    "cliff",
-    "clover",
-    "copper",
-    "coral",
-    "crane",
-    "delta",
-    "ember",
-    "fern",
-    "flint",
-    "gable",
-    "garnet",
-    "harbor",
-    "hazel",
-    "heron",
-    "indigo",
-    "juniper",
-    "kestrel",
-    "lagoon",
-    "lantern",
-    "larch",
-    "linden",
-    "maple",
-    "marble",
-    "meadow",
-    "mistral",
-    "nectar",
-    "oak",
-    "ochre",
-    "olive",
-    "opal",
-    "orchid",
-    "otter",
-    "pebble",
-    "pine",
-    "plover",
-    "poplar",
-    "quartz",
-    "raven",
-    "reed",
-    "river",
-    "rowan",
-    "saffron",
-    "sage",
-    "sierra",
-    "slate",
-    "sparrow",
-    "spruce",
-    "tamarind",
-    "tern",
-    "thistle",
-    "timber",
-    "topaz",
-    "tulip",
-    "umber",
-    "velvet",
-    "violet",
-    "walnut",
-    "willow",
-    "wren",
-    "yarrow",
-    "zephyr",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,75 +190,6 @@ def _advance(session: Session, table: str, value: int) -> None:
     """Tell PostgreSQL's counter which ids were given by hand."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.setval(f"{table}_id_seq", value)))
-
-
-def _playable(database: Database, storage: Storage, keys: Keys, centre: Centre) -> list[int]:
-    """Add the calls that can be heard: true transcripts, two channels."""
-    found = []
-    agent = centre.people["Dana Ortiz"]
-    for place, name in enumerate(CALLS):
-        folder = resources.files("qa.demo") / "calls"
-        with (folder / f"{name}.ogg").open("rb") as file:
-            stored = store_sealed(storage, file)
-        spoken = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        started = datetime.combine(centre.until - timedelta(days=1 + place), time(10, 12 + place), tzinfo=UTC)
-        with database.transaction() as session:
-            row = Interaction(
-                source=SOURCE,
-                external_id=f"HM-call-{name}",
-                channel="voice",
-                queue="Billing",
-                language="en",
-                subject=CALL_SUBJECTS[name],
-                customer_reference=f"C-{20_000 + place}",
-                customer_name=("Robert Hale", "Anna Reid", "Tom Baker")[place],
-                agent_id=agent,
-                team_id=centre.teams["Billing North"],
-                started_at=started,
-                ended_at=started + timedelta(seconds=spoken["duration"]),
-                duration_ms=round(spoken["duration"] * 1000),
-                turn_count=len(spoken["segments"]),
-                talk_seconds=round(spoken["duration"]),
-                hold_seconds=(12, 11, 9)[place],
-                wrap_seconds=45,
-                wait_seconds=20,
-                csat=(2, 1, 4)[place],
-                csat_max=5,
-                sla_met=True,
-                fields={},
-                is_demo=True,
-                imported_at=started + timedelta(hours=1),
-            )
-            session.add(row)
-            session.flush()
-            session.add(Participant(interaction_id=row.id, user_id=agent))
-            for number, part in enumerate(spoken["segments"], start=1):
-                times = {"start_ms": round(part["start"] * 1000), "end_ms": round(part["end"] * 1000)}
-                session.add(
-                    Turn(
-                        interaction_id=row.id,
-                        position=number,
-                        speaker=part["speaker"],
-                        text=part["text"],
-                        **times,
-                    )
-                )
-            recording = Recording(
-                interaction_id=row.id,
-                storage_key=stored.key,
-                sealed_key=keys.seal(stored.content_key, purpose=RECORDING_KEY),
-                original_name=f"{name}.ogg",
-                size_bytes=stored.size_bytes,
-                sha256=stored.sha256,
-                speakers=["agent", "customer"],
-                is_demo=True,
-                stored_at=centre.now,
-            )
-            session.add(recording)
-            session.flush()
-            jobs.enqueue(session, MEDIA_JOB, {"recording_id": recording.id}, now=centre.now, queue="media")
-            found.append(row.id)
-    return found
 
 
 def _fill_queue(database: Database, centre: Centre, calls: list[int]) -> None:

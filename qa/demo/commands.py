@@ -13,7 +13,9 @@ from qa import config
 from qa.core import clock, crypto, transport
 from qa.core.db import Database
 from qa.core.storage import LocalStorage
-from qa.demo.build import CALLS, Size, build, is_empty, keep_sign_ins
+from qa.demo.build import build, is_empty, keep_sign_ins
+from qa.demo.centre import Size
+from qa.demo.recorded import CALLS
 from qa.demo.remove import real_work, remove
 
 DEFAULT = Size()

@@ -94,10 +94,7 @@ def revise(
     """
     evaluation = _submitted(session, actor, evaluation_id)
     require(actor, P.EVALUATION_REVISE, evaluation.scope)
-    if evaluation.state == "voided" or evaluation.type == "calibration":
-        raise Conflict("A voided or calibration evaluation cannot be revised.")
-    if evaluation.number != seen_number:
-        raise Conflict("Somebody revised this evaluation while you were reading. Load it again.")
+    _refuse_what_cannot_be_revised(evaluation, seen_number)
     reason = checked(reason.strip(), field="reason", label="The reason", limit=REASON_MAX)
     if not reason:
         raise Invalid("Say why you change it. The agent reads the reason.", field="reason")
@@ -138,6 +135,13 @@ def revise(
         session, actor, "evaluation:revise", "evaluation", evaluation.id, reason=reason, now=now, **values
     )
     return evaluation
+
+
+def _refuse_what_cannot_be_revised(evaluation: Evaluation, seen_number: int) -> None:
+    if evaluation.state == "voided" or evaluation.type == "calibration":
+        raise Conflict("A voided or calibration evaluation cannot be revised.")
+    if evaluation.number != seen_number:
+        raise Conflict("Somebody revised this evaluation while you were reading. Load it again.")
 
 
 def snapshot(evaluation: Evaluation) -> dict[str, Any]:

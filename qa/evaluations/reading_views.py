@@ -22,7 +22,7 @@ from qa.evaluations.work_page import field_values, form_view, pin_view, whole_ca
 from qa.evaluations.work_views import bp
 from qa.interactions.conversation import conversation_of
 from qa.scorecards.queries import form_of, list_scorecards
-from qa.scorecards.scoring import SectionResult
+from qa.scorecards.results import SectionResult
 from qa.scorecards.waterfall import waterfall
 from qa.web.access import claims, signed_in
 from qa.web.asked import asked_id

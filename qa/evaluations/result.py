@@ -12,7 +12,10 @@ from qa.interactions.models import Interaction
 from qa.scorecards.compiled import CompiledForm
 from qa.scorecards.display import micro, score_shown, shown
 from qa.scorecards.queries import ReadyForm
-from qa.scorecards.scoring import ENGINE_VERSION, Result, bounds, certain_sections, exact, requirements, score
+from qa.scorecards.reach import bounds, certain_sections
+from qa.scorecards.requirements import requirements
+from qa.scorecards.results import Result, exact
+from qa.scorecards.scoring import ENGINE_VERSION, score
 
 Answers = dict[str, Any]
 

@@ -162,22 +162,27 @@ def _carried(database: Database, runtime: Runtime, carrier: Carrier | None, parc
         return _Settled("This program does not know how to deliver it.", is_final=True)
     try:
         carrier(database, runtime, parcel)
-    except PluginRests as rests:
-        return _Settled(rests.reason, wait_until=rests.until)
-    except NotRunning as off:
-        return _Settled(off.reason, wait_until=clock.now() + OFF_PAUSE)
-    except RateLimited as limited:
-        return _Settled(limited.message, wait_until=limited.at or clock.now() + PAUSES[0])
-    except Gone as gone:
-        return _Settled(gone.message, is_final=True)
-    except Unwanted:
-        return _Settled("The worker stopped.", wait_until=clock.now())
-    except (PluginError, PluginFailed) as error:
-        return _Settled(str(error) or type(error).__name__)
     except Exception as error:  # a border: one parcel's fault is its own
-        log.warning("delivery failed", extra={"plugin": parcel.plugin, "error": type(error).__name__})
-        return _Settled(f"{type(error).__name__}: {error}")
+        return _told(error, parcel)
     return _Settled()
+
+
+def _told(error: Exception, parcel: Parcel) -> _Settled:
+    match error:
+        case PluginRests():
+            return _Settled(error.reason, wait_until=error.until)
+        case NotRunning():
+            return _Settled(error.reason, wait_until=clock.now() + OFF_PAUSE)
+        case RateLimited():
+            return _Settled(error.message, wait_until=error.at or clock.now() + PAUSES[0])
+        case Gone():
+            return _Settled(error.message, is_final=True)
+        case Unwanted():
+            return _Settled("The worker stopped.", wait_until=clock.now())
+        case PluginError() | PluginFailed():
+            return _Settled(str(error) or type(error).__name__)
+    log.warning("delivery failed", extra={"plugin": parcel.plugin, "error": type(error).__name__})
+    return _Settled(f"{type(error).__name__}: {error}")
 
 
 def _settle(row: Outgoing, settled: _Settled, now: datetime) -> datetime | None:

@@ -54,12 +54,7 @@ def standing_of(
         words = "It is no longer installed. Its settings are kept for when it is back."
         return Standing("missing", "Not installed", "fail", words, "Install it again, or disable it.")
     if not is_allowed(row, trusted):
-        words = (
-            f"Version {row.allowed_version or '?'} was allowed; version {row.version or '?'} is installed."
-        )
-        if row.version == row.allowed_version:
-            words = "Its files changed since it was allowed."
-        return Standing("changed", "Stopped", "fail", words, "Look at what changed, then allow this version.")
+        return _changed(row)
     if is_safe_mode:
         return Standing("safe", "Safe mode", "warn", "The site was started with --no-plugins.")
     report = report_of(row)
@@ -71,6 +66,13 @@ def standing_of(
         words = "It failed three times in five minutes and rests for five."
         return Standing("resting", "Resting", "warn", words)
     return Standing("running", "Running", "pass")
+
+
+def _changed(row: Plugin) -> Standing:
+    words = f"Version {row.allowed_version or '?'} was allowed; version {row.version or '?'} is installed."
+    if row.version == row.allowed_version:
+        words = "Its files changed since it was allowed."
+    return Standing("changed", "Stopped", "fail", words, "Look at what changed, then allow this version.")
 
 
 def runs(row: Plugin, trusted: Collection[str] = ()) -> bool:

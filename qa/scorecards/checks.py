@@ -9,7 +9,8 @@ from typing import Any
 from qa.scorecards.answers import AnswerError
 from qa.scorecards.compiled import CompiledForm
 from qa.scorecards.form import FormTest
-from qa.scorecards.scoring import Result, exact, score
+from qa.scorecards.results import Result, exact
+from qa.scorecards.scoring import score
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ from qa.scorecards.display import score_shown
 from qa.scorecards.document import Document, DocumentError, load
 from qa.scorecards.form import Form
 from qa.scorecards.lint import lint as findings_of
-from qa.scorecards.scoring import Result, exact, score
+from qa.scorecards.results import Result, exact
+from qa.scorecards.scoring import score
 from qa.scorecards.shape import json_schema
 
 FORM = click.argument("form", type=click.Path(path_type=Path, dir_okay=False))
@@ -108,6 +109,10 @@ def _read_json(text: str) -> dict[str, dict[str, Any]]:
         ) from None
     except RecursionError:
         raise ValueError("nested too deeply.") from None
+    return _two_objects(given)
+
+
+def _two_objects(given: Any) -> dict[str, dict[str, Any]]:
     if not isinstance(given, dict):
         raise ValueError('must be an object such as {"fields": {}, "answers": {}}.')
     if unknown := set(given) - {"fields", "answers"}:

@@ -181,21 +181,29 @@ def _range_gaps(document: Document) -> Iterator[Remark]:
 
 
 def _unknown_refs(document: Document) -> Iterator[Remark]:
+    yield from _unknown_questions(document)
+    yield from _unknown_sections(document)
+
+
+def _unknown_questions(document: Document) -> Iterator[Remark]:
     refs = {question.ref for question in document.form.all_questions()}
-    sections = {section.ref for section in document.form.all_sections()}
     for path, _, condition in _shown_when(document):
         for ref in sorted(conditions.answers_used(condition) - refs):
             yield path, f"The condition asks for `{ref}`, which is no question of this form."
-    for index, rule in enumerate(document.form.rules):
-        if rule.within is not None and rule.within not in sections:
-            yield ("rules", index), f"The rule names `{rule.within}`, which is no section of this form."
-        if rule.within is None and rule.fail == "section":
-            yield ("rules", index), "The rule fails a section but names none. Add `in:`."
     causes = {cause.ref for cause in document.form.root_causes}
     for path, question in _questions(document):
         for ref in question.root_causes or ():
             if ref not in causes:
                 yield (*path, "root_causes"), f"`{ref}` is no root cause of this form."
+
+
+def _unknown_sections(document: Document) -> Iterator[Remark]:
+    sections = {section.ref for section in document.form.all_sections()}
+    for index, rule in enumerate(document.form.rules):
+        if rule.within is not None and rule.within not in sections:
+            yield ("rules", index), f"The rule names `{rule.within}`, which is no section of this form."
+        if rule.within is None and rule.fail == "section":
+            yield ("rules", index), "The rule fails a section but names none. Add `in:`."
 
 
 def _unknown_options(document: Document) -> Iterator[Remark]:

@@ -15,15 +15,24 @@ nothing was scored still fails the form.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from decimal import Decimal
 from fractions import Fraction
-from functools import lru_cache
-from math import gcd
 from typing import Any, TypeVar
 
 from qa.scorecards.answers import HIDDEN, NA, UNANSWERED, read_answers
 from qa.scorecards.compiled import VALUE, CompiledForm, CompiledNode, CompiledQuestion, Given, Shares
+from qa.scorecards.results import (
+    FAIL,
+    INCOMPLETE,
+    NOT_SCORED,
+    PASS,
+    FailCause,
+    QuestionResult,
+    Result,
+    SectionResult,
+    band_of,
+    exact,
+    exact_of,
+)
 
 ENGINE_VERSION = "1"
 MOST_REMEMBERED = 4_096
@@ -32,155 +41,14 @@ T = TypeVar("T")
 Pair = tuple[int, int]
 """A fraction as numerator and denominator, not reduced."""
 
-PASS, FAIL, NOT_SCORED, INCOMPLETE = "pass", "fail", "not_scored", "incomplete"
-
-
-@dataclass(frozen=True, slots=True)
-class QuestionResult:
-    """One question: points and share of the total as exact text; ``ratio`` is None when it does not count."""
-
-    ref: str
-    state: str
-    earned: str
-    max: str
-    weight_applied: str
-    ratio: str | None
-    band: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SectionResult:
-    """One section after section fails; ``ratio`` is None when nothing in it counted."""
-
-    ref: str
-    state: str
-    earned: str
-    max: str
-    weight_applied: str
-    ratio: str | None
-    band: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FailCause:
-    """What failed, and how far it reaches: question, section or form."""
-
-    ref: str
-    scope: str
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What came of the answers.
-
-    ``raw`` and ``score`` are None while something required is open or when nothing counted;
-    ``running`` is the raw score over what is answered so far.
-    """
-
-    score: Fraction | None
-    raw: Fraction | None
-    running: Fraction | None
-    outcome: str
-    band: str | None
-    fail_causes: tuple[FailCause, ...]
-    missing: tuple[str, ...]
-    visible: tuple[str, ...]
-    sections: tuple[SectionResult, ...]
-    questions: tuple[QuestionResult, ...]
-
 
 def score(compiled: CompiledForm, answers: Mapping[str, Any], fields: Mapping[str, Any]) -> Result:
     """Return the result of these answers; raise ``AnswerError`` naming each that cannot be scored."""
     given, _ = read_answers(compiled, answers, fields)
-    return _Sheet(compiled, given).result()
+    return Sheet(compiled, given).result()
 
 
-def bounds(
-    compiled: CompiledForm, answers: Mapping[str, Any], fields: Mapping[str, Any]
-) -> tuple[Fraction, Fraction] | None:
-    """Return the lowest and highest raw score that open questions can still lead to, None if nothing counts.
-
-    Each open question is given its worst and its best option. Where it may still become N/A, or be
-    hidden, it is given nothing and everything: leaving it out moves the score less than that.
-    """
-    low, high = _extremes(compiled, answers, fields)
-    lowest, highest = _Sheet(compiled, low).total(), _Sheet(compiled, high).total()
-    if lowest is None or highest is None:
-        return None
-    return min(lowest, highest), max(lowest, highest)
-
-
-def certain_sections(
-    compiled: CompiledForm, answers: Mapping[str, Any], fields: Mapping[str, Any]
-) -> tuple[SectionResult, ...]:
-    """Return each section as it stands if all open questions go worst: what is earned of all it can give."""
-    low, _high = _extremes(compiled, answers, fields)
-    return _Sheet(compiled, low).result().sections
-
-
-def _extremes(
-    compiled: CompiledForm, answers: Mapping[str, Any], fields: Mapping[str, Any]
-) -> tuple[list[Given], list[Given]]:
-    given, shown = read_answers(compiled, answers, fields)
-    open_at = [
-        question.index
-        for question, one, met in zip(compiled.questions, given, shown, strict=True)
-        if one.state == UNANSWERED or (one.state == HIDDEN and met is None)
-    ]
-    low, high = list(given), list(given)
-    for index in open_at:
-        choices = compiled.questions[index].choices
-        if choices:
-            may_go = compiled.questions[index].na_allowed or shown[index] is None
-            low[index] = _extreme(compiled.questions[index], best=False, may_go=may_go)
-            high[index] = _extreme(compiled.questions[index], best=True, may_go=may_go)
-    return low, high
-
-
-def _extreme(question: CompiledQuestion, *, best: bool, may_go: bool) -> Given:
-    choices = question.choices
-    if question.type == "multi":
-        return Given(VALUE, tuple(c for c in choices if (c.points > 0) == best and c.points != 0))
-    ordered = sorted(choices, key=lambda c: (c.points, c.fail is None, not c.is_failed))
-    chosen = ordered[-1 if best else 0]
-    if may_go and question.counts:
-        points = max(chosen.points, question.base) if best else min(chosen.points, 0)
-        chosen = replace(chosen, points=points)
-    return Given(VALUE, (chosen,))
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """A required comment or piece of evidence that is not there yet."""
-
-    ref: str
-    what: str
-
-
-def requirements(
-    compiled: CompiledForm,
-    answers: Mapping[str, Any],
-    fields: Mapping[str, Any],
-    *,
-    commented: frozenset[str],
-    evidenced: frozenset[str],
-) -> tuple[Need, ...]:
-    """Return which comments and evidence the chosen options ask for and do not have, in form order."""
-    given, _ = read_answers(compiled, answers, fields)
-    needs = []
-    for question, one in zip(compiled.questions, given, strict=True):
-        if one.state != VALUE:
-            continue
-        comment = question.needs_comment or any(choice.needs_comment for choice in one.chosen)
-        evidence = question.needs_evidence or any(choice.needs_evidence for choice in one.chosen)
-        if comment and question.ref not in commented:
-            needs.append(Need(question.ref, "comment"))
-        if evidence and question.ref not in evidenced:
-            needs.append(Need(question.ref, "evidence"))
-    return tuple(needs)
-
-
-class _Sheet:
+class Sheet:
     """One scoring of one form: small integers in lists, indexed by question."""
 
     def __init__(self, compiled: CompiledForm, given: list[Given]) -> None:
@@ -420,16 +288,14 @@ class _Sheet:
     def _spread(self, node: CompiledNode, weight: Fraction, found: list[Fraction]) -> None:
         if self.compiled.form.within == "points":
             base = self._sums(node)[1]
-            for place in node.every:
-                if self.counted[place]:
-                    found[place] = weight * self.compiled.questions[place].base / base
+            for place in filter(self.counted.__getitem__, node.every):
+                found[place] = weight * self.compiled.questions[place].base / base
             return
         inside = self._inside(node)[2]
         if not inside:
             return
-        for place in node.questions:
-            if self.counted[place]:
-                found[place] = weight * self.compiled.questions[place].weight / inside
+        for place in filter(self.counted.__getitem__, node.questions):
+            found[place] = weight * self.compiled.questions[place].weight / inside
         for index in node.inside:
             inner = self.compiled.nodes[index]
             if self.mean(inner) is not None:
@@ -522,31 +388,3 @@ def _once(memory: dict[Any, T], key: Any, make: Callable[[], T]) -> T:
             memory.clear()
         known = memory[key] = make()
     return known
-
-
-def band_of(bands: Any, percent: Fraction | None) -> str | None:
-    """Return the name of the half-open band that holds the exact score; the last is open-ended."""
-    if percent is None:
-        return None
-    for band in bands:
-        if band.to is None or percent < _edge(band.to):
-            return str(band.name)
-    return str(bands[-1].name) if bands else None
-
-
-@lru_cache(maxsize=1_024)
-def _edge(number: Decimal) -> Fraction:
-    return Fraction(number)
-
-
-@lru_cache(maxsize=16_384)
-def exact_of(numerator: int, denominator: int) -> str:
-    """Return a fraction as "75" or "200/3"."""
-    common = gcd(numerator, denominator)
-    numerator, denominator = numerator // common, denominator // common
-    return str(numerator) if denominator == 1 else f"{numerator}/{denominator}"
-
-
-def exact(number: Fraction) -> str:
-    """Return a number as "75" or "200/3"."""
-    return exact_of(number.numerator, number.denominator)

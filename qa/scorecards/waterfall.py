@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
 from qa.scorecards.compiled import CompiledForm
-from qa.scorecards.scoring import Result
+from qa.scorecards.results import Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,37 +30,34 @@ def waterfall(compiled: CompiledForm, result: Result) -> tuple[Step, ...]:
         return ()
     level = Fraction(100)
     steps = [Step("start", "All points", None, level, level)]
-
-    def add(kind: str, label: str, ref: str | None, delta: Fraction) -> None:
-        nonlocal level
+    for kind, label, ref, delta in _moves(compiled, result):
         if delta:
             level += delta
             steps.append(Step(kind, label, ref, delta, level))
-
-    lost: dict[str, Fraction] = {}
-    for question, one in zip(compiled.questions, result.questions, strict=True):
-        share = Fraction(one.weight_applied)
-        if one.ratio is not None:
-            ratio = Fraction(one.ratio)
-            add(
-                "loss" if ratio < 1 else "gain",
-                f"{question.number} {question.text}",
-                question.ref,
-                (ratio - 1) * share,
-            )
-            lost[question.ref] = ratio * share
-    bonus = _bonus(compiled, result)
-    for ref, points in bonus.items():
-        add("gain", f"{compiled.by_ref[ref].number} {compiled.by_ref[ref].text}", ref, points)
-    for ref, amount in _lost_with_sections(compiled, result, lost | bonus).items():
-        add("section", compiled.nodes[compiled.node_by_ref[ref]].label, ref, -amount)
-    add("limit", "Floor or cap", None, result.running - level)
+    if level != result.running:
+        steps.append(Step("limit", "Floor or cap", None, result.running - level, result.running))
     steps.append(Step("raw", "Raw", None, result.running, result.running))
     if result.score is not None and any(cause.scope == "form" for cause in result.fail_causes):
         cause = next(cause for cause in result.fail_causes if cause.scope == "form")
         steps.append(Step("autofail", "Auto-fail", cause.ref, result.score - result.running, result.score))
         steps.append(Step("reported", "Reported", None, result.score, result.score))
     return tuple(steps)
+
+
+def _moves(compiled: CompiledForm, result: Result) -> Iterator[tuple[str, str, str | None, Fraction]]:
+    """Yield what each question, bonus and failed section gives or takes, in the order of the work."""
+    kept: dict[str, Fraction] = {}
+    for question, one in zip(compiled.questions, result.questions, strict=True):
+        if one.ratio is not None:
+            ratio, share = Fraction(one.ratio), Fraction(one.weight_applied)
+            kind = "loss" if ratio < 1 else "gain"
+            yield kind, f"{question.number} {question.text}", question.ref, (ratio - 1) * share
+            kept[question.ref] = ratio * share
+    bonus = _bonus(compiled, result)
+    for ref, points in bonus.items():
+        yield "gain", f"{compiled.by_ref[ref].number} {compiled.by_ref[ref].text}", ref, points
+    for ref, amount in _lost_with_sections(compiled, result, kept | bonus).items():
+        yield "section", compiled.nodes[compiled.node_by_ref[ref]].label, ref, -amount
 
 
 def _bonus(compiled: CompiledForm, result: Result) -> dict[str, Fraction]:

@@ -108,6 +108,13 @@ def _read(given: bytes) -> dict[str, Any]:
         raise ValueError("the input is larger than 64 MB.")
     if not given.strip():
         raise ValueError('the input is empty; give one JSON object, such as {"k": 4, "n": 5}.')
+    found = _parsed(given)
+    if not isinstance(found, dict):
+        raise ValueError('the input must be one JSON object, such as {"k": 4, "n": 5}.')
+    return found
+
+
+def _parsed(given: bytes) -> Any:
     try:
         text = given.decode("utf-8")
         found = json.loads(text, parse_int=_whole_number, object_pairs_hook=_once)
@@ -123,8 +130,6 @@ def _read(given: bytes) -> dict[str, Any]:
         ) from None
     except RecursionError:
         raise ValueError("the input is nested too deeply.") from None
-    if not isinstance(found, dict):
-        raise ValueError('the input must be one JSON object, such as {"k": 4, "n": 5}.')
     return found
 
 

@@ -12,7 +12,8 @@ from sqlalchemy import func, select
 from qa.core import crypto
 from qa.core.db import Base, Database
 from qa.core.storage import LocalStorage
-from qa.demo.build import Size, build
+from qa.demo.build import build
+from qa.demo.centre import Size
 from qa.demo.remove import real_work, remove
 from qa.evaluations.commands import problem_of, submitted
 from qa.evaluations.models import Evaluation

@@ -140,9 +140,20 @@ class Centre:
 def test_a_web_process_killed_at_any_moment_under_load_loses_halves_and_doubles_nothing(
     app: Flask, database: Database, served: Served
 ) -> None:
-    chance = random.Random(11)
     centre = Centre(database)
     scorers = [Scorer(served.url, cookie_of(app, one), number) for number, one in enumerate(centre.people)]
+    starts = kill_while_they_score(served, centre, scorers)
+    assert sum(len(scorer.submitted) for scorer in scorers) >= PEOPLE
+    if TORTURE:
+        assert max(starts) <= READY_SECONDS, sorted(starts)[-5:]
+    for scorer in scorers:
+        assert lost_of(database, scorer) == []
+    assert halves_and_doubles(database) == []
+
+
+def kill_while_they_score(served: Served, centre: Centre, scorers: list[Scorer]) -> list[float]:
+    """Kill the server at random moments; let everybody end well; return how long each start took."""
+    chance = random.Random(11)
     starts = []
     for round_ in range(KILLS + 1):
         centre.fill()
@@ -159,12 +170,7 @@ def test_a_web_process_killed_at_any_moment_under_load_loses_halves_and_doubles_
         scorer.join(2 * PATIENCE_SECONDS)
         assert not scorer.is_alive()
         assert scorer.faults == []
-    assert sum(len(scorer.submitted) for scorer in scorers) >= PEOPLE
-    if TORTURE:
-        assert max(starts) <= READY_SECONDS, sorted(starts)[-5:]
-    for scorer in scorers:
-        assert lost_of(database, scorer) == []
-    assert halves_and_doubles(database) == []
+    return starts
 
 
 def lost_of(database: Database, scorer: Scorer) -> list[str]:

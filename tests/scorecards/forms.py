@@ -7,7 +7,8 @@ from typing import Any
 
 from qa.scorecards.compiled import CompiledForm, compile_form
 from qa.scorecards.form import Form
-from qa.scorecards.scoring import Result, score
+from qa.scorecards.results import Result
+from qa.scorecards.scoring import score
 
 
 def options(*points: float, **last: Any) -> tuple[dict[str, Any], ...]:

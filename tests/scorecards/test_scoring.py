@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from qa.scorecards.answers import AnswerError
 from qa.scorecards.compiled import CompiledForm
-from qa.scorecards.scoring import bounds, requirements
+from qa.scorecards.reach import bounds
+from qa.scorecards.requirements import requirements
 from qa.scorecards.waterfall import waterfall
 from tests.scorecards.forms import form, question, scored
 

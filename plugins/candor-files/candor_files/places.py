@@ -80,23 +80,24 @@ class Folder:
     def _walk(self) -> Iterator[tuple[str, os.stat_result]]:
         waiting = [self.root]
         while waiting:
-            folder = waiting.pop()
-            try:
-                with os.scandir(folder) as entries:
-                    found = sorted(entries, key=lambda one: one.name)
-            except FileNotFoundError:
-                if folder == self.root:
-                    raise ConfigError(f"There is no folder {self.root}.", "folder") from None
-                continue  # removed while we looked
-            except OSError as error:
-                raise ConfigError(f"{folder} cannot be read: {error.strerror}.", "folder") from error
-            for entry in found:
+            for entry in self._entries(waiting.pop()):
                 if entry.name.startswith(".") or entry.is_symlink():
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(Path(entry.path))
                 elif entry.is_file(follow_symlinks=False):
                     yield str(Path(entry.path).relative_to(self.root)), entry.stat(follow_symlinks=False)
+
+    def _entries(self, folder: Path) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(folder) as entries:
+                return sorted(entries, key=lambda one: one.name)
+        except FileNotFoundError:
+            if folder == self.root:
+                raise ConfigError(f"There is no folder {self.root}.", "folder") from None
+            return []  # removed while we looked
+        except OSError as error:
+            raise ConfigError(f"{folder} cannot be read: {error.strerror}.", "folder") from error
 
     def files(self, ctx: Context) -> Iterator[File]:
         """Yield every file; what was copied with its old time counts from when it came here."""

@@ -97,17 +97,21 @@ def _record(values: dict[str, Any], row: Quarantined, repair: Repair) -> Record:
             values[name] = moment.isoformat()
     if repair.agent_email:
         values["agent_refs"] = [{"external_id": repair.agent_email, "email": repair.agent_email}]
+    _refuse_gaps(values)
+    try:
+        record: Record = wire.decode(as_json(values).encode(), Record)
+    except wire.NotOfThisShape as error:
+        raise Invalid(f"It still cannot be read: {error}") from error
+    return record
+
+
+def _refuse_gaps(values: dict[str, Any]) -> None:
     if not values["external_id"]:
         raise Invalid("Give the record an id.", field="external_id")
     if values["channel"] not in CHANNELS:
         raise Invalid("Choose a channel.", field="channel")
     if not values.get("started_at"):
         raise Invalid("Say when it began.", field="started_at")
-    try:
-        record: Record = wire.decode(as_json(values).encode(), Record)
-    except wire.NotOfThisShape as error:
-        raise Invalid(f"It still cannot be read: {error}") from error
-    return record
 
 
 def _cleaned(value: Any) -> Any:

@@ -89,14 +89,11 @@ def check_plain(given: Any, name: str, depth: int = 0, also: tuple[type, ...] = 
     """Refuse what JSON cannot hold: types but those in ``also``, keys that are not text, NaN, 65 levels."""
     if depth > MAX_DEPTH:
         raise ValueError(f"{name} is nested deeper than {MAX_DEPTH} levels")
-    if isinstance(given, Mapping):
-        for key, item in given.items():
-            if not isinstance(key, str):
+    if isinstance(given, Mapping | list | tuple):
+        for key, item in given.items() if isinstance(given, Mapping) else enumerate(given):
+            if isinstance(given, Mapping) and not isinstance(key, str):
                 raise TypeError(f"{name} has the key {_short(key)}; keys must be str")
             check_plain(item, f"{name}[{_short(key)}]", depth + 1, also)
-    elif isinstance(given, list | tuple):
-        for number, item in enumerate(given):
-            check_plain(item, f"{name}[{number}]", depth + 1, also)
     elif isinstance(given, float) and not math.isfinite(given):
         raise ValueError(f"{name} is {given}, which is not a number")
     elif not isinstance(given, (str, int, float, Value, type(None), *also)):
