@@ -30,6 +30,7 @@ from qa.web import (
     context,
     display,
     errors,
+    escaping,
     forms,
     gate,
     headers,
@@ -64,6 +65,7 @@ def create_app(settings: Settings) -> Flask:
     )
     context.install(app, site)
     addresses.install(app)
+    escaping.install(app)
     _configure(app, settings, keys)
     Babel(app, locale_selector=lambda: "en", timezone_selector=lambda: settings.time_zone)
     if settings.server_timing:

@@ -175,8 +175,6 @@ def find_for_reading(session: Session, actor: Actor, evaluation_id: int) -> Eval
             joinedload(Evaluation.evaluator),
             joinedload(Evaluation.version),
             joinedload(Evaluation.scorecard),
-            joinedload(Evaluation.interaction).selectinload(Interaction.turns),
-            joinedload(Evaluation.interaction).selectinload(Interaction.recordings),
             joinedload(Evaluation.interaction).joinedload(Interaction.agent),
             selectinload(Evaluation.answers),
             selectinload(Evaluation.pins),

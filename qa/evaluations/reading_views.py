@@ -21,6 +21,7 @@ from qa.evaluations.words import read_rows, verdict
 from qa.evaluations.work_page import field_values, form_view, pin_view, whole_causes
 from qa.evaluations.work_views import bp
 from qa.interactions.conversation import conversation_of
+from qa.interactions.queries import Heard, heard_in
 from qa.scorecards.queries import form_of, list_scorecards
 from qa.scorecards.results import SectionResult
 from qa.scorecards.waterfall import waterfall
@@ -74,13 +75,14 @@ def _show(evaluation_id: int, form: AcknowledgeForm) -> ResponseReturnValue:
         if evaluation is None:
             draft = queries.get_evaluation(opened, actor, evaluation_id)
             return redirect(url_for(".work", evaluation_id=draft.id), 303)
-    return render_template("evaluations/show.html", form=form, **_facts(evaluation))
+        heard = heard_in(opened, evaluation.interaction_id)
+    return render_template("evaluations/show.html", form=form, **_facts(evaluation, heard))
 
 
-def _facts(evaluation: Evaluation) -> dict[str, Any]:
+def _facts(evaluation: Evaluation, heard: Heard) -> dict[str, Any]:
     actor, decimals = current_actor(), settings().decimals
     ready = form_of(evaluation.version)
-    turns = {turn.id: turn for turn in evaluation.interaction.turns}
+    turns = {turn.id: turn for turn in heard.turns}
     pins: dict[str, list[Any]] = {}
     for pin in evaluation.pins:
         pins.setdefault(pin.question, []).append(pin_view(pin, turns))
@@ -99,7 +101,7 @@ def _facts(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "evaluation": evaluation,
         "interaction": evaluation.interaction,
-        "conversation": conversation_of(evaluation.interaction),
+        "conversation": conversation_of(evaluation.interaction, heard),
         "form_def": ready.form,
         "compiled": ready.compiled,
         "rows": read_rows(ready, evaluation, decimals),
@@ -156,8 +158,9 @@ def revise(evaluation_id: int) -> ResponseReturnValue:
     """Change a submitted evaluation, with a reason."""
     with reading() as opened:
         evaluation = queries.get_for_reading(opened, current_actor(), evaluation_id)
+        turns = heard_in(opened, evaluation.interaction_id).turns
     ready = form_of(evaluation.version)
-    sections = form_view(ready, evaluation.answers, evaluation.pins, evaluation.interaction.turns)
+    sections = form_view(ready, evaluation.answers, evaluation.pins, turns)
     values = {"revision": evaluation.number, **field_values(sections)}
     form = evaluation_form(sections)(request.form if request.method == "POST" else None, data=values)
     refused = None

@@ -10,7 +10,7 @@ from typing import Any
 from qa.evaluations.merge import ANSWER, CAUSE, COACHING
 from qa.evaluations.models import Answer, Pin
 from qa.evaluations.result import answers_of, chosen_words
-from qa.interactions.models import Turn
+from qa.interactions.queries import Said
 from qa.scorecards.compiled import CompiledQuestion
 from qa.scorecards.display import shown
 from qa.scorecards.form import Question
@@ -112,7 +112,7 @@ def field_words(ready: ReadyForm, ref: str, name: str, value: Any) -> str:
 
 
 def form_view(
-    ready: ReadyForm, answers: Iterable[Answer], pins: Iterable[Pin], turns: Iterable[Turn]
+    ready: ReadyForm, answers: Iterable[Answer], pins: Iterable[Pin], turns: Iterable[Said]
 ) -> tuple[SectionView, ...]:
     """Return the sections of the form with what is answered so far."""
     rows = list(answers)
@@ -192,7 +192,7 @@ def _options(question: CompiledQuestion) -> tuple[OptionView, ...]:
     return tuple(views)
 
 
-def pin_view(pin: Pin, turns: Mapping[int, Turn]) -> PinView:
+def pin_view(pin: Pin, turns: Mapping[int, Said]) -> PinView:
     """Return a piece of evidence with the words it points at."""
     turn = turns.get(pin.turn_id or 0)
     if turn is not None:
@@ -212,7 +212,7 @@ def pin_view(pin: Pin, turns: Mapping[int, Turn]) -> PinView:
     )
 
 
-def _heard(pin: Pin, turns: Iterable[Turn]) -> str:
+def _heard(pin: Pin, turns: Iterable[Said]) -> str:
     """Return what is said at the pinned moment, as far as the transcript knows."""
     start, end = pin.start_ms or 0, pin.end_ms or 0
     said = [

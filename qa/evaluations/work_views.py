@@ -32,7 +32,7 @@ from qa.evaluations.models import Evaluation
 from qa.evaluations.result import answers_of, chosen_words, live, result_of
 from qa.evaluations.work_page import SectionView, field_values, field_words, form_view, whole_causes
 from qa.interactions.conversation import conversation_of
-from qa.interactions.queries import get_conversation
+from qa.interactions.queries import get_conversation, heard_in
 from qa.scorecards.queries import ReadyForm, form_of
 from qa.scorecards.waterfall import waterfall
 from qa.web.access import claims
@@ -60,8 +60,9 @@ def _page_facts(opened: Session, evaluation_id: int) -> dict[str, Any]:
     actor = current_actor()
     evaluation = queries.get_own_draft(opened, actor, evaluation_id)
     found = get_conversation(opened, actor, evaluation.interaction_id)
+    heard = heard_in(opened, found.id)
     ready = form_of(evaluation.version)
-    sections = form_view(ready, evaluation.answers, evaluation.pins, found.turns)
+    sections = form_view(ready, evaluation.answers, evaluation.pins, heard.turns)
     shown_live = _live(ready, evaluation)
     return {
         "evaluation": evaluation,
@@ -70,7 +71,7 @@ def _page_facts(opened: Session, evaluation_id: int) -> dict[str, Any]:
         "sections": sections,
         "form": _filled(sections, evaluation, whole_causes(ready)),
         "live": shown_live,
-        "conversation": conversation_of(found),
+        "conversation": conversation_of(found, heard),
         "interaction": found,
         "templates": queries.list_templates(opened, actor),
         "open_count": queries.count_open(opened, actor),
@@ -191,7 +192,7 @@ def save_plain(evaluation_id: int) -> ResponseReturnValue:
     form = evaluation_form(sections, whole_causes(form_of(evaluation.version)))(request.form)
     try:
         _refuse_stale(form, evaluation)
-        lines = {turn.position: turn.id for turn in page["interaction"].turns}
+        lines = {line.position: line.turn_id for line in page["conversation"].lines if line.turn_id}
         added, removed = form.evidence(sections, lines)
         changes = service.Changes(
             answers=[*form.changes(sections), *form.whole_changes(evaluation)],
@@ -233,10 +234,11 @@ def _sheet(evaluation_id: int, refused: Invalid | None) -> str:
     with reading() as opened:
         evaluation = queries.get_own_draft(opened, actor, evaluation_id)
         found = get_conversation(opened, actor, evaluation.interaction_id)
+        turns = heard_in(opened, found.id).turns
         following = queries.find_next(opened, actor, but=evaluation.assignment_id)
     ready = form_of(evaluation.version)
     result = result_of(ready, evaluation.interaction, evaluation.answers)
-    sections = form_view(ready, evaluation.answers, evaluation.pins, found.turns)
+    sections = form_view(ready, evaluation.answers, evaluation.pins, turns)
     name = "evaluations/_sheet.html" if request.headers.get("X-Fragment") else "evaluations/sheet.html"
     return render_template(
         name,

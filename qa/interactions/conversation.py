@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from qa.interactions import written
-from qa.interactions.models import Interaction, Recording, Turn
+from qa.interactions.models import Interaction
+from qa.interactions.queries import Heard, Recorded, Said
 from qa.stats import intervals
 
 SPEAKER_WORDS = {
@@ -20,14 +23,23 @@ SPEAKER_WORDS = {
 SHOWN_SILENCE_MS = 5_000
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A turn, or a stretch of silence when ``turn`` is None."""
+class Line(NamedTuple):
+    """A turn as it is shown, or a stretch of silence when ``turn_id`` is None.
 
-    turn: Turn | None
+    Flat, so that a page of thousands takes one apart by name in its loop instead of looking up each part.
+    """
+
+    turn_id: int | None
+    position: int | None = None
+    who: str = ""
     speaker: str = ""
+    kind: str = ""
+    start_ms: int | None = None
+    end_ms: int | None = None
+    sent_at: datetime | None = None
+    text: str = ""
     both_talk: bool = False
-    silence: tuple[int, int] | None = None
+    silence: intervals.Span | None = None
     waited: timedelta | None = None
 
 
@@ -37,8 +49,8 @@ class Conversation:
 
     interaction: Interaction
     kind: str
-    rows: tuple[Row, ...]
-    recording: Recording | None
+    lines: tuple[Line, ...]
+    recording: Recorded | None
     timed: bool
     silences: tuple[intervals.Span, ...]
     overlaps: tuple[intervals.Span, ...]
@@ -51,37 +63,40 @@ class Conversation:
         return {"silences": list(self.silences), "overlaps": list(self.overlaps)}
 
 
-def conversation_of(interaction: Interaction) -> Conversation:
-    """Return the view of an interaction whose turns and recordings are loaded."""
-    turns = interaction.turns
-    spans = {who: _spans(turns, who) for who in ("agent", "customer")}
-    spoken = [span for turn in turns for span in _span(turn)]
-    recording = interaction.recordings[0] if interaction.recordings else None
+def conversation_of(interaction: Interaction, heard: Heard) -> Conversation:
+    """Return the view of an interaction with agent and team, and what was said in it."""
+    turns, recordings = heard.turns, heard.recordings
+    spans = _spans(turns)
+    agent, customer = spans["agent"], spans["customer"]
+    spoken = [span for some in spans.values() for span in some]
+    recording = recordings[0] if recordings else None
     duration = (recording.duration_ms if recording else None) or interaction.duration_ms or 0
     timed = interaction.channel == "voice" and bool(spoken)
     quiet = intervals.silences(spoken, duration) if timed else []
-    both = intervals.overlaps(spans["agent"], spans["customer"]) if timed else []
+    both = intervals.overlaps(agent, customer) if timed else []
     kind = {"voice": "voice", "chat": "chat"}.get(interaction.channel, "mail")
     messages = [] if kind == "voice" else [_message(turn) for turn in turns]
     return Conversation(
         interaction=interaction,
         kind=kind,
-        rows=tuple(_rows(turns, quiet, both) if kind == "voice" else _letters(interaction, messages)),
+        lines=tuple(
+            _spoken(turns, quiet, both) if kind == "voice" else _written(interaction, turns, messages)
+        ),
         recording=recording,
         timed=timed,
         silences=tuple(quiet),
         overlaps=tuple(both),
-        agent_share=_share(spans["agent"], duration) if timed else None,
-        customer_share=_share(spans["customer"], duration) if timed else None,
+        agent_share=_share(agent, duration) if timed else None,
+        customer_share=_share(customer, duration) if timed else None,
         lane=written.lane(messages, interaction.channel),
     )
 
 
-def _message(turn: Turn) -> written.Message:
+def _message(turn: Said) -> written.Message:
     return written.Message(turn.speaker, turn.sent_at, len(turn.text), turn.kind)
 
 
-def _letters(interaction: Interaction, messages: list[written.Message]) -> list[Row]:
+def _written(interaction: Interaction, turns: Sequence[Said], messages: list[written.Message]) -> list[Line]:
     """Return the messages with their writers' names and the long waits before them."""
     names = {
         "agent": interaction.agent.name if interaction.agent else "",
@@ -89,30 +104,40 @@ def _letters(interaction: Interaction, messages: list[written.Message]) -> list[
     }
     found = written.waits(messages, interaction.channel)
     return [
-        Row(turn, names.get(turn.speaker) or SPEAKER_WORDS[turn.speaker], waited=waited)
-        for turn, waited in zip(interaction.turns, found, strict=True)
+        _line(turn, names.get(turn.speaker) or SPEAKER_WORDS[turn.speaker], waited=waited)
+        for turn, waited in zip(turns, found, strict=True)
     ]
 
 
-def _rows(turns: list[Turn], quiet: list[intervals.Span], both: list[intervals.Span]) -> list[Row]:
-    rows: list[Row] = []
-    waiting = [span for span in quiet if span[1] - span[0] >= SHOWN_SILENCE_MS]
+def _spoken(
+    turns: Sequence[Said], quiet: Sequence[intervals.Span], both: Sequence[intervals.Span]
+) -> list[Line]:
+    """Return the utterances, each after the long silences before it."""
+    lines: list[Line] = []
+    waiting = [span for span in reversed(quiet) if span[1] - span[0] >= SHOWN_SILENCE_MS]
     for turn in turns:
-        while waiting and turn.start_ms is not None and waiting[0][1] <= turn.start_ms:
-            rows.append(Row(None, silence=waiting.pop(0)))
-        crossed = any(a < (turn.end_ms or 0) and b > (turn.start_ms or 0) for a, b in both)
-        rows.append(Row(turn, SPEAKER_WORDS[turn.speaker], both_talk=crossed and turn.start_ms is not None))
-    return rows
+        start, end = turn.start_ms, turn.end_ms or 0
+        crossed = False
+        if start is not None:
+            while waiting and waiting[-1][1] <= start:
+                lines.append(Line(None, silence=waiting.pop()))
+            crossed = any(a < end and b > start for a, b in both)
+        lines.append(_line(turn, SPEAKER_WORDS[turn.speaker], both_talk=crossed))
+    return lines
 
 
-def _spans(turns: list[Turn], who: str) -> list[intervals.Span]:
-    return [span for turn in turns if turn.speaker == who for span in _span(turn)]
+def _line(turn: Said, speaker: str, *, both_talk: bool = False, waited: timedelta | None = None) -> Line:
+    turn_id, position, who, kind, start, end, sent_at, text = turn
+    return Line(turn_id, position, who, speaker, kind, start, end, sent_at, text, both_talk, waited=waited)
 
 
-def _span(turn: Turn) -> list[intervals.Span]:
-    if turn.start_ms is None or turn.end_ms is None:
-        return []
-    return [(turn.start_ms, turn.end_ms)]
+def _spans(turns: Iterable[Said]) -> dict[str, list[intervals.Span]]:
+    """Return when each speaker speaks, as far as it is known."""
+    found: dict[str, list[intervals.Span]] = defaultdict(list)
+    for _, _, who, _, start, end, _, _ in turns:
+        if start is not None and end is not None:
+            found[who].append((start, end))
+    return found
 
 
 def _share(spans: list[intervals.Span], duration: int) -> int | None:

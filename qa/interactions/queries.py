@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import Select, or_, select, tuple_
+from sqlalchemy import Select, bindparam, or_, select, tuple_
 from sqlalchemy.orm import Session, joinedload, selectinload, undefer
 
 from qa.accounts.permissions import Permission as P
@@ -13,7 +14,7 @@ from qa.accounts.policy import visible
 from qa.core.actor import Actor
 from qa.core.errors import NotFound
 from qa.core.keyset import key_of, read_key
-from qa.interactions.models import Interaction, Participant, Recording
+from qa.interactions.models import Interaction, Participant, Recording, Turn
 
 PAGE = 50
 GONE = "There is no such conversation, or you may not see it."
@@ -103,27 +104,71 @@ def get_interaction(session: Session, actor: Actor, interaction_id: int) -> Inte
     return found
 
 
+class Said(NamedTuple):
+    """One turn as it is shown: a plain row, for there are thousands of them."""
+
+    id: int
+    position: int
+    speaker: str
+    kind: str
+    start_ms: int | None
+    end_ms: int | None
+    sent_at: datetime | None
+    text: str
+
+
+class Recorded(NamedTuple):
+    """What the player needs of a recording."""
+
+    id: int
+    state: str
+    problem: str | None
+    duration_ms: int | None
+    speakers: list[str]
+
+
+class Heard(NamedTuple):
+    """What was said in a conversation, in order, and its recordings."""
+
+    turns: list[Said]
+    recordings: list[Recorded]
+
+
+def heard_in(session: Session, interaction_id: int) -> Heard:
+    """Return the turns and recordings of a conversation that its reader may see: two statements."""
+    asked = {"interaction_id": interaction_id}
+    return Heard(
+        [Said._make(row) for row in session.execute(_SAID, asked)],
+        [Recorded._make(row) for row in session.execute(_RECORDED, asked)],
+    )
+
+
+def _plain(table: Any, kind: type[Any], order: str) -> Select[Any]:
+    """Return the statement that reads the fields of ``kind`` of one conversation."""
+    here = table.c.interaction_id == bindparam("interaction_id")
+    return select(*(table.c[name] for name in kind._fields)).where(here).order_by(table.c[order])
+
+
+_SAID = _plain(Turn.__table__, Said, "position")
+_RECORDED = _plain(Recording.__table__, Recorded, "id")
+
+
 def get_conversation(session: Session, actor: Actor, interaction_id: int) -> Interaction:
-    """Return one conversation with agent, team, turns and recordings: three statements."""
-    found = session.scalar(_one(actor, interaction_id).options(*_TALK))
+    """Return one conversation with agent and team, or raise ``NotFound``."""
+    found = session.scalar(_one(actor, interaction_id).options(*_WHERE))
     if found is None:
         raise NotFound(GONE)
     return found
 
 
-_TALK = (
-    joinedload(Interaction.agent),
-    joinedload(Interaction.team),
-    selectinload(Interaction.turns),
-    selectinload(Interaction.recordings),
-)
+_WHERE = (joinedload(Interaction.agent), joinedload(Interaction.team))
 
 
 def get_whole_conversation(session: Session, actor: Actor, interaction_id: int) -> Interaction:
-    """Return one conversation as its own page shows it, with all people and tags: five statements."""
+    """Return one conversation as its own page shows it, with all people and tags: three statements."""
     everybody = selectinload(Interaction.participants).joinedload(Participant.user)
     found = session.scalar(
-        _one(actor, interaction_id).options(*_TALK, everybody, selectinload(Interaction.tags))
+        _one(actor, interaction_id).options(*_WHERE, everybody, selectinload(Interaction.tags))
     )
     if found is None:
         raise NotFound(GONE)

@@ -58,7 +58,10 @@ def show(interaction_id: int) -> ResponseReturnValue:
     """Show one conversation."""
     with reading() as opened:
         found = queries.get_whole_conversation(opened, current_actor(), interaction_id)
-    return render_template("interactions/show.html", interaction=found, conversation=conversation_of(found))
+        heard = queries.heard_in(opened, found.id)
+    return render_template(
+        "interactions/show.html", interaction=found, conversation=conversation_of(found, heard)
+    )
 
 
 @bp.get("/recordings/<int:recording_id>/peaks")
