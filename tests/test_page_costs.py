@@ -181,14 +181,16 @@ PAGES = {
         ("/evaluations/{draft}/sheet", 12),
     ),
     "agent": (
-        ("/", 8),
+        ("/", 12),
         ("/evaluations", 8),
         ("/evaluations/{done}", 12),
         ("/interactions", 8),
         ("/agents/{agent}", 10),
     ),
     "lead": (
-        ("/", 8),
+        ("/", 16),
+        ("/agents", 8),
+        ("/teams/{team}/quality", 8),
         ("/interactions", 8),
         (f"/interactions?after={DEEP}", 8),
         ("/evaluations", 8),

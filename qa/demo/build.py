@@ -70,6 +70,7 @@ def centre_facts(centre: Centre) -> judge.Facts:
     """Return what judging needs to know of the centre."""
     return judge.Facts(
         now=centre.now,
+        shown=next(i for i, p in centre.by_id.items() if p.signs_in and "agent" in p.roles),
         evaluators={i: p.severity for i, p in centre.by_id.items() if "evaluator" in p.roles},
         quality={i: p.quality for i, p in centre.by_id.items() if "agent" in p.roles},
         leads=tuple(i for i, p in centre.by_id.items() if "lead" in p.roles),

@@ -67,9 +67,10 @@ DRAWN = (
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What judging needs to know of the centre."""
+    """What judging needs to know of the centre; ``shown`` is the agent whose calls are all judged."""
 
     now: datetime
+    shown: int
     evaluators: dict[int, float]
     quality: dict[int, float]
     leads: tuple[int, ...]
@@ -80,12 +81,16 @@ class Facts:
 def evaluate(
     database: Database, facts: Facts, *, count: int, seed: int, progress: Callable[[int], None]
 ) -> None:
-    """Judge ``count`` conversations drawn by hash, a few dozen a transaction."""
+    """Judge ``count`` conversations: all calls of one agent, so that one page is full, others by hash."""
     with database.reading() as session:
-        frame = list(
-            session.scalars(select(Interaction.id).where(Interaction.turn_count > 0, Interaction.is_demo))
-        )
-    chosen = draw(frame, count, seed=f"demo-{seed}")
+        frame = session.execute(
+            select(Interaction.id, Interaction.agent_id, Interaction.channel).where(
+                Interaction.turn_count > 0, Interaction.is_demo
+            )
+        ).all()
+    shown = [row.id for row in frame if row.agent_id == facts.shown and row.channel == "voice"]
+    others = draw([row.id for row in frame if row.id not in set(shown)], count, seed=f"demo-{seed}")
+    chosen = [*draw(shown, count, seed=f"demo-{seed}"), *others][:count]
     for start in range(0, len(chosen), CHUNK):
         with database.transaction() as session:
             rows = session.scalars(

@@ -256,6 +256,8 @@ def _trend(card: Card, buckets: Buckets, spread: Spread, coached: Sequence[tuple
     ] + [(day, words, "coaching") for day, words in coached]
     marks = [trend.Mark(buckets.place(day), words, short) for day, words, short in events]
     step = buckets.step
+    if all(point.value is None for point in points):
+        return None
     return trend.chart(
         points,
         about=f"Average score by {step}",
@@ -379,3 +381,15 @@ def heat_rows(card: Card, columns: Sequence[Mapping[str, Tally]]) -> list[heat.R
         if any(cell.n for cell in cells):
             rows.append(heat.Row(text, tuple(heat.Cell(cell.k, cell.n) for cell in cells)))
     return rows
+
+
+def best_moments(
+    rows: Sequence[Scored], moments: Sequence[Moment], questions: Mapping[str, str], most: int = TOPICS
+) -> list[tuple[str, Moment]]:
+    """Return the newest pinned moments of questions that were fully met, one of each evaluation."""
+    met = {row.id: row.met for row in rows}
+    found: dict[int, tuple[str, Moment]] = {}
+    for one in moments:
+        if one.evaluation_id not in found and met.get(one.evaluation_id, {}).get(one.question):
+            found[one.evaluation_id] = (questions.get(one.question, one.question), one)
+    return list(found.values())[:most]

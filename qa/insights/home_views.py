@@ -14,11 +14,13 @@ from qa.core import clock
 from qa.core.actor import Actor
 from qa.evaluations import assignment_queries, attention_queries, queries
 from qa.evaluations.models import SKIP_REASONS
+from qa.insights import agent_page, score_queries, team_page
 from qa.insights.blueprint import bp
 from qa.web.access import signed_in
 from qa.web.context import current_actor, reading, site_zone
 
 LEADS = frozenset({"lead", "manager"})
+COACHING = frozenset({"coach", "lead"})
 MARKED_FOR = LEADS | {"coach"}
 READERS = MARKED_FOR | {"agent", "ops"}
 SHOWN = 8
@@ -46,8 +48,12 @@ def home() -> ResponseReturnValue:
 def _panels(opened: Session, actor: Actor, now: datetime) -> dict[str, Any]:
     """Return what the actor's roles call for; a panel nobody needs costs no statement."""
     found: dict[str, Any] = {"unread": [], "work": [], "marked": [], "to_release": 0, "newest": []}
+    found |= {"own": None, "moments": [], "needs": [], "coverage": []}
     if "agent" in actor.roles:
         found["unread"] = attention_queries.list_to_acknowledge(opened, actor, limit=SHOWN)
+        found |= _own(opened, actor, now)
+    if actor.roles & COACHING:
+        found |= _needs(opened, actor, now)
     if actor.roles & LEADS:
         month = datetime.combine(now.date().replace(day=1), time(), tzinfo=site_zone())
         found["work"] = assignment_queries.list_work(opened, actor, month=month, now=now)
@@ -60,4 +66,42 @@ def _panels(opened: Session, actor: Actor, now: datetime) -> dict[str, Any]:
         page = queries.list_evaluations(opened, actor, queries.EvaluationFilter())
         unread = {one.id for one in found["unread"]}
         found["newest"] = [one for one in page.evaluations if one.id not in unread][:SHOWN]
+    return found
+
+
+def _own(opened: Session, actor: Actor, now: datetime) -> dict[str, Any]:
+    """Return an agent's own trend and best moments, by the scorecard most used."""
+    since = agent_page.first_day(now)
+    person = score_queries.get_agent(opened, actor, actor.id or 0)
+    rows = score_queries.list_of_agent(opened, actor, person.id, since=since)
+    beside = score_queries.list_beside(opened, actor, person, since=since)
+    moments = score_queries.list_moments(opened, actor, person.id, since=since)
+    versions = score_queries.list_versions(opened, actor, sorted({row.scorecard_id for row in rows}))
+    card, choices = agent_page.choose_card(rows, versions, None)
+    if card is None:
+        return {}
+    questions: dict[str, str] = {}
+    for choice in choices:
+        one, _ = agent_page.choose_card(rows, versions, choice.id)
+        questions |= one.questions if one else {}
+    return {
+        "own": agent_page.numbers_of(card, rows, beside, moments, now=now),
+        "moments": agent_page.best_moments(rows, moments, questions),
+    }
+
+
+def _needs(opened: Session, actor: Actor, now: datetime) -> dict[str, Any]:
+    """Return who needs a coach, of those this actor may read about; for a lead also their teams' coverage."""
+    people = score_queries.list_agents(opened, actor)
+    rows = score_queries.list_of_agents(opened, actor, people, since=now - team_page.HALF_YEAR)
+    versions = score_queries.list_versions(opened, actor, sorted({row.scorecard_id for row in rows}))
+    needs, unknown = team_page.needs_of_all(people, rows, versions, now=now)
+    found: dict[str, Any] = {"needs": needs[:SHOWN], "in_need": len(needs), "unknown": unknown}
+    if "lead" in actor.roles:
+        since = now - timedelta(days=MARKED_DAYS)
+        coverage = score_queries.find_coverage(
+            opened, actor, people, since=since, back_to=now - team_page.HALF_YEAR
+        )
+        teams = score_queries.list_teams(opened, actor)
+        found["coverage"] = team_page.coverage_lines(teams, people, coverage)
     return found

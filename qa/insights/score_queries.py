@@ -11,12 +11,13 @@ from typing import Any
 from sqlalchemy import Select, false, func, select, true
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from qa.accounts.models import User, UserRole
+from qa.accounts.models import Team, User, UserRole
 from qa.accounts.permissions import Permission as P
 from qa.accounts.policy import require, visible
 from qa.core.actor import Actor
 from qa.core.db import Clause
 from qa.core.errors import NotFound
+from qa.core.text import sort_key
 from qa.evaluations.models import Evaluation, Pin
 from qa.insights.scores import Scored
 from qa.interactions.models import Interaction
@@ -208,7 +209,7 @@ class Coverage:
 
 
 def find_coverage(
-    session: Session, actor: Actor, *, since: datetime, back_to: datetime
+    session: Session, actor: Actor, agents: Iterable[User], *, since: datetime, back_to: datetime
 ) -> dict[int, Coverage]:
     """Return by agent how many evaluations were drawn at random since then, and when the last one was."""
     counted = func.count().filter(Evaluation.selection_method == "random", Evaluation.submitted_at >= since)
@@ -216,9 +217,17 @@ def find_coverage(
         select(Evaluation.agent_id, counted, func.max(Evaluation.submitted_at))
         .where(
             *_countable(),
+            Evaluation.agent_id.in_([agent.id for agent in agents]),
             Evaluation.submitted_at >= back_to,
             visible(actor, P.EVALUATION_READ, Evaluation.scope_columns()),
         )
         .group_by(Evaluation.agent_id)
     )
     return {agent_id: Coverage(number, last) for agent_id, number, last in rows}
+
+
+def list_teams(session: Session, actor: Actor) -> list[Team]:
+    """Return the open teams whose numbers this actor may read, by name."""
+    seen = visible(actor, P.KPI_READ, Team.scope_columns())
+    teams = session.scalars(select(Team).where(Team.closed_at.is_(None), seen))
+    return sorted(teams, key=lambda team: (sort_key(team.name), team.id))

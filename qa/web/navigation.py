@@ -52,6 +52,13 @@ GROUPS: tuple[tuple[str, tuple[Link, ...]], ...] = (
         ),
     ),
     (
+        "People",
+        (
+            Link("My progress", "insights.agents", "chart", _roles("agent")),
+            Link("Agents", "insights.agents", "person", _roles("coach lead manager ops")),
+        ),
+    ),
+    (
         "Learn",
         (
             Link("Scorecards", "scorecards.index", "form", EVERYBODY),

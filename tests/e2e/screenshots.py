@@ -25,7 +25,8 @@ PAGES = {
         "templates": "/comment-templates",
     },
     "agent": {"agent-home": "/", "agent": "/agents/2"},
-    "manager": {"people": "/people", "teams": "/teams"},
+    "manager": {"people": "/people", "teams": "/teams", "agents": "/agents", "team": "/teams/2/quality"},
+    "lead": {"lead-home": "/"},
     "admin": {"new-person": "/people/new"},
 }
 ROOT = Path(__file__).parents[2]

@@ -35,7 +35,15 @@ PAGES = {
         "/account",
     ),
     "agent": ("/", "/evaluations"),
-    "manager": ("/people", "/teams", "/unknown-accounts", "/interactions", "/agents/2"),
+    "manager": (
+        "/people",
+        "/teams",
+        "/unknown-accounts",
+        "/interactions",
+        "/agents",
+        "/agents/2",
+        "/teams/2/quality",
+    ),
     "admin": ("/people", "/people/new", "/teams", "/sources", "/sources/new", "/quarantine"),
 }
 
