@@ -21,6 +21,7 @@ from qa.extensions import mail_views as mail
 from qa.extensions import views as extensions
 from qa.insights import views as insights
 from qa.interactions import alias_views as aliases
+from qa.interactions import original_views as originals
 from qa.interactions import views as interactions
 from qa.interactions.sources import views as sources
 from qa.scorecards import views as scorecards
@@ -46,6 +47,7 @@ BLUEPRINTS = (
     insights.bp,
     interactions.bp,
     aliases.bp,
+    originals.bp,
     sources.bp,
     extensions.bp,
     mail.bp,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -74,6 +75,13 @@ def _networks(value: Any) -> tuple[str, ...]:
         raise ValueError('must be a list of networks such as ["10.0.0.0/8", "127.0.0.1"]') from error
 
 
+def _patterns(value: Any) -> tuple[str, ...]:
+    written = tuple(word.strip() for word in _words(value))
+    if not all(re.fullmatch(r"[A-Z][A-Z_]{1,19}:\s*\S.{2,79}", one) for one in written):
+        raise ValueError('must be a list of labels and patterns such as ["CONTRACT: HM-######"]')
+    return written
+
+
 def _words(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
@@ -113,6 +121,9 @@ SETTINGS: dict[str, Setting] = {
     "no_plugins": Setting(_yes_no, False, "Safe mode: no plugin runs. --no-plugins does the same."),
     "trusted_plugins": Setting(
         _words, (), "Plugins whose new versions run without being allowed again; * means all."
+    ),
+    "redaction_patterns": Setting(
+        _patterns, (), "Numbers of your own to hide in every text: # is a digit, @ a letter."
     ),
     "site_words": Setting(_words, (), "Words that a password may not contain, such as the company's name."),
 }

@@ -16,7 +16,8 @@ from qa.core.resealing import reseal_column
 from qa.extensions import outgoing_service, secrets_service
 from qa.extensions.models import Outgoing
 from qa.interactions.import_lines import RECORDING_KEY
-from qa.interactions.models import Recording
+from qa.interactions.models import Recording, SealedOriginal
+from qa.interactions.redacting import ORIGINAL
 from qa.interactions.sources.inbox_service import INBOX
 from qa.interactions.sources.models import Delivery, Quarantined
 from qa.interactions.sources.store import QUARANTINE
@@ -27,6 +28,7 @@ SEALED: tuple[tuple[str, Callable[[Database, Keys], tuple[int, int]]], ...] = (
         "keys of recordings",
         partial(reseal_column, table=Recording, column="sealed_key", purpose=RECORDING_KEY),
     ),
+    ("originals of texts", partial(reseal_column, table=SealedOriginal, column="sealed", purpose=ORIGINAL)),
     ("rejected records", partial(reseal_column, table=Quarantined, column="sealed", purpose=QUARANTINE)),
     ("webhooks received", partial(reseal_column, table=Delivery, column="sealed", purpose=INBOX)),
     (

@@ -21,6 +21,7 @@ from qa.accounts.notices_service import forget_old_notices
 from qa.accounts.once import forget_old
 from qa.config import Settings
 from qa.core import clock, crypto, jobs, outbox, transport
+from qa.core.actor import SYSTEM
 from qa.core.db import Database
 from qa.core.storage import LocalStorage
 from qa.core.working import ChildKind, Kind, Kinds, Payload, Worker
@@ -32,6 +33,7 @@ from qa.extensions.look_service import LOOK_JOB
 from qa.extensions.outgoing_service import Carrier, forget_settled
 from qa.extensions.runtime import Runtime
 from qa.interactions import jobs as recordings
+from qa.interactions import original_service, redaction_jobs
 from qa.interactions import plugin_view as interaction_view
 from qa.interactions.alias_service import REATTRIBUTE_JOB
 from qa.interactions.sources import jobs as sources
@@ -54,6 +56,7 @@ TOLD_TO_PLUGINS: dict[str, events.ReadPayload] = {
 
 SCHEDULES = (
     ("evaluations.release_due", timedelta(minutes=1)),
+    (redaction_jobs.WAITING_JOB, timedelta(minutes=1)),
     (LOOK_JOB, timedelta(minutes=1)),
     (sources.TICK_JOB, timedelta(seconds=15)),
     ("hourly", timedelta(hours=1)),
@@ -74,6 +77,7 @@ def make_kinds(settings: Settings, keys: crypto.Keys, plugins: Runtime, runner: 
         **sources.kinds(runner),
         "evaluations.release_due": Kind(_release),
         REATTRIBUTE_JOB: Kind(recordings.move_history),
+        **redaction_jobs.kinds(redaction_jobs.Redaction(keys, plugins, settings.redaction_patterns)),
         "hourly": Kind(partial(_hourly, settings)),
         "daily": Kind(partial(_daily, settings)),
         "media.describe": ChildKind(
@@ -143,6 +147,8 @@ def _daily(settings: Settings, database: Database, _payload: Payload) -> None:
     jobs.forget_finished(database, before=before)
     outbox.forget_delivered(database, before=before)
     forget_settled(database, before=before)
+    with database.transaction() as session:
+        original_service.try_again(session, SYSTEM, now=now)
     sources.forget_old(database, now=now)
     recordings.sweep_recordings(database, LocalStorage(settings.recordings_path), now=now)
 
@@ -158,6 +164,7 @@ def make_worker(settings: Settings, ring: Callable[[str], object]) -> Worker:
         folder=settings.data_path / "fetching",
         connectors=Connectors(plugins, database, keys, site_zone=settings.time_zone),
         stopping=stopping,
+        patterns=settings.redaction_patterns,
     )
     worker = Worker(
         database,

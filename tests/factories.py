@@ -109,6 +109,7 @@ def make_interaction(session: Session, agent: User, **over: Any) -> Interaction:
         "turn_count": 3,
         "imported_at": NOW,
         "fields": {},
+        "redaction": "done",
     }
     row = Interaction(**(values | over))
     session.add(row)
@@ -126,7 +127,8 @@ def make_interaction(session: Session, agent: User, **over: Any) -> Interaction:
                 interaction_id=row.id,
                 position=place,
                 speaker=who,
-                text=text,
+                stored=text,
+                is_redacted=True,
                 start_ms=start,
                 end_ms=start + 2_000,
             )

@@ -111,7 +111,8 @@ class Centre:
                 "speaker": "agent",
                 "start_ms": place * 1_000,
                 "end_ms": place * 1_000 + 900,
-                "text": "And so on.",
+                "stored": "And so on.",
+                "is_redacted": True,
             }
             for place in range(start, start + rows)
         ]

@@ -143,6 +143,7 @@ def _conversation(centre: Centre, random: Random, number: int, agent_id: int, wi
         "turn_count": len(turns),
         "fields": {"plan": random.choice(("small", "middle", "large")), "topic": topic.ref},
         "is_demo": True,
+        "redaction": "done",
         "imported_at": min(centre.now, started + timedelta(milliseconds=end_ms, hours=1)),
         "csat": happy if random.random() < 0.4 else None,
         "csat_max": 5,

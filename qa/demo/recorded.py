@@ -81,6 +81,7 @@ def _call(centre: Centre, place: int, name: str, spoken: dict[str, Any]) -> Inte
         csat_max=5,
         sla_met=True,
         fields={},
+        redaction="done",
         is_demo=True,
         imported_at=started + timedelta(hours=1),
     )
@@ -92,7 +93,8 @@ def _turns(interaction_id: int, segments: list[dict[str, Any]]) -> list[Turn]:
             interaction_id=interaction_id,
             position=number,
             speaker=part["speaker"],
-            text=part["text"],
+            stored=part["text"],
+            is_redacted=True,
             start_ms=round(part["start"] * 1000),
             end_ms=round(part["end"] * 1000),
         )

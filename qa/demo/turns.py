@@ -112,7 +112,8 @@ def _row(place: int, who: str, text: str, kind: str) -> dict[str, Any]:
     return {
         "position": place,
         "speaker": who,
-        "text": text,
+        "stored": text,
+        "is_redacted": True,
         "kind": kind,
         "start_ms": None,
         "end_ms": None,

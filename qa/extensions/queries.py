@@ -140,3 +140,11 @@ def list_outgoing(
     require(actor, Permission.JOB_LIST, by(actor.id))
     wanted = select(Outgoing).where(Outgoing.state == state).order_by(Outgoing.id).limit(limit)
     return list(session.scalars(wanted.where(Outgoing.plugin == plugin) if plugin else wanted))
+
+
+def has_redactors(session: Session, actor: Actor) -> bool:
+    """Tell whether an enabled plugin hides text too: then nothing is shown before it has looked."""
+    require(actor, Permission.PLUGIN_LIST, by(actor.id))
+    enabled = session.scalars(select(Plugin).where(Plugin.is_enabled))
+    reports = [from_json(row.report) for row in enabled if row.report is not None]
+    return any(offer.kind == "redactor" for report in reports for offer in report.offers)

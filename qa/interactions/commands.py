@@ -60,6 +60,7 @@ def import_(
         source=source,
         recordings=recordings,
         creates_agents=create_agents,
+        patterns=settings.redaction_patterns,
         now=clock.now(),
     )
     started = time.monotonic()

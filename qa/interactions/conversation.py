@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 from qa.interactions import written
 from qa.interactions.models import Interaction
 from qa.interactions.queries import Heard, Recorded, Said
+from qa.interactions.redacting import DONE
+from qa.interactions.redaction import WITHHELD
 from qa.stats import intervals
 
 SPEAKER_WORDS = {
@@ -57,14 +59,24 @@ class Conversation:
     agent_share: int | None
     customer_share: int | None
     lane: tuple[written.Block, ...] = ()
+    withheld: str = ""
 
     def lanes(self) -> dict[str, Any]:
         """Return silence and overlap bands for the player."""
         return {"silences": list(self.silences), "overlaps": list(self.overlaps)}
 
 
-def conversation_of(interaction: Interaction, heard: Heard) -> Conversation:
+UNTIL_THEN = "Neither its words nor its sound are shown until then."
+NOT_YOURS = "Your role sees the facts of a conversation, not what was said."
+
+
+def conversation_of(interaction: Interaction, heard: Heard, *, is_readable: bool = True) -> Conversation:
     """Return the view of an interaction with agent and team, and what was said in it."""
+    if not is_readable:
+        return _withheld(interaction, NOT_YOURS)
+    if interaction.redaction != DONE:
+        reason = (interaction.withheld_reason or WITHHELD).rstrip(".")
+        return _withheld(interaction, f"{reason}. {UNTIL_THEN}")
     turns, recordings = heard.turns, heard.recordings
     spans = _spans(turns)
     agent, customer = spans["agent"], spans["customer"]
@@ -90,6 +102,12 @@ def conversation_of(interaction: Interaction, heard: Heard) -> Conversation:
         customer_share=_share(customer, duration) if timed else None,
         lane=written.lane(messages, interaction.channel),
     )
+
+
+def _withheld(interaction: Interaction, reason: str) -> Conversation:
+    """Return the view of a conversation that may not be read or heard: nothing but the reason."""
+    kind = {"voice": "voice", "chat": "chat"}.get(interaction.channel, "mail")
+    return Conversation(interaction, kind, (), None, False, (), (), None, None, withheld=reason)
 
 
 def _message(turn: Said) -> written.Message:

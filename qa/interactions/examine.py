@@ -6,6 +6,7 @@ It is told where the sealed file lies and the one key that opens it; it knows no
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, TypedDict, cast
 
@@ -13,6 +14,9 @@ from qa.core.crypto import Tampered, sub_key
 from qa.core.errors import Unavailable
 from qa.core.storage import LocalStorage, SealedFile, Storage, store_sealed
 from qa.interactions import media
+from qa.interactions.peaks import Samples
+from qa.interactions.redacting import tones_of
+from qa.interactions.tones import cover
 
 READ_BYTES = 65_536
 
@@ -26,6 +30,7 @@ class Brief(TypedDict):
     playable_purpose: str
     size: int
     name: str
+    tones: list[list[Any]]
 
 
 def examine(brief: Brief, report: media.Report) -> dict[str, Any]:
@@ -51,14 +56,23 @@ def _described(storage: Storage, source: BinaryIO, brief: Brief, report: media.R
         "duration_ms": facts.duration_ms,
         "peaks": lanes,
         "problem": facts.warning,
+        "covered": brief["tones"] or None,
     }
+    if brief["tones"]:
+        tones = tones_of(brief["tones"])
+
+        def change(block: Samples, first: int, rate: int) -> None:
+            cover(block, first, rate, tones)
+
+        pieces = media.transcode(source, brief["size"], name=brief["name"], change=change, report=report)
+        return described | _stored(storage, pieces, brief)
     if facts.media_type is not None:
         return described | {"media_type": facts.media_type}
     pieces = media.transcode(source, brief["size"], name=brief["name"], report=report)
+    return described | _stored(storage, pieces, brief)
+
+
+def _stored(storage: Storage, pieces: Iterator[bytes], brief: Brief) -> dict[str, Any]:
     key = sub_key(brief["content_key"], brief["playable_purpose"])
     made = store_sealed(storage, pieces, content_key=key)
-    return described | {
-        "playable_key": made.key,
-        "playable_type": media.PLAYABLE_TYPE,
-        "playable_bytes": made.size_bytes,
-    }
+    return {"playable_key": made.key, "playable_type": media.PLAYABLE_TYPE, "playable_bytes": made.size_bytes}

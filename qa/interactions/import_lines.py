@@ -18,8 +18,10 @@ from qa.core.crypto import Keys
 from qa.core.db import Database
 from qa.core.errors import DomainError
 from qa.core.storage import Storage, Stored, store_sealed
+from qa.extensions.queries import has_redactors
 from qa.interactions import service
 from qa.interactions.lines import AgentPart, BrokenLine, Line, Parsed, parse
+from qa.interactions.redacting import SafeLine, safe_line
 from qa.interactions.storing_service import Counts, store_lines
 
 BATCH = 200
@@ -57,12 +59,14 @@ class Importer:
         source: str,
         recordings: Path | None,
         creates_agents: bool,
+        patterns: tuple[str, ...] = (),
         now: datetime,
     ) -> None:
         self.database, self.storage, self.keys = database, storage, keys
         self.source = service.checked_source(source)
         self.recordings = None if recordings is None else recordings.resolve()
         self.creates_agents = creates_agents
+        self.patterns = patterns
         self.now = now
         self.result = Imported()
 
@@ -95,12 +99,13 @@ class Importer:
             for _, _, parsed in batch
             if parsed.line.recordings
         }
+        lines = self._safe([parsed for _, _, parsed in batch])
         with self.database.transaction() as session:
             sound = []
-            for number, raw, parsed in batch:
+            for (number, raw, parsed), line in zip(batch, lines, strict=True):
                 broken = self._create_agents(session, parsed.line) if self.creates_agents else None
                 if broken is None:
-                    sound.append(parsed)
+                    sound.append(line)
                 else:
                     aside.append(self._aside(number, broken, raw))
             kept = store_lines(
@@ -110,6 +115,12 @@ class Importer:
                 self._attach(session, interaction_id, files.get(external_id, []))
         time.sleep(PAUSE_SECONDS)  # people who score come first
         return aside
+
+    def _safe(self, parsed: list[Parsed]) -> list[SafeLine]:
+        """Take out what may not be read, before the transaction begins: it takes a moment."""
+        with self.database.reading() as session:
+            waits = has_redactors(session, SYSTEM)
+        return [safe_line(one, self.keys, patterns=self.patterns, waits=waits) for one in parsed]
 
     def _attach(
         self, session: Session, interaction_id: int, files: list[tuple[Stored, str, list[str]]]

@@ -16,7 +16,7 @@ from qa.core.db import Database
 from qa.core.storage import Storage, TooMuchToSweep, sweep
 from qa.interactions import alias_service, service
 from qa.interactions.import_lines import RECORDING_KEY
-from qa.interactions.models import PLAYABLE, Recording
+from qa.interactions.models import PLAYABLE, Recording, SealedOriginal
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ def brief_examiner(
     """Return what a child needs to know about one recording, None when it is gone."""
     with database.reading() as session:
         row = session.get(Recording, payload["recording_id"])
+        tones = None if row is None else tones_for(session, row)
     if row is None:
         return None
     return {
@@ -41,7 +42,15 @@ def brief_examiner(
         "playable_purpose": PLAYABLE,
         "size": row.size_bytes,
         "name": row.original_name,
+        "tones": tones,
     }
+
+
+def tones_for(session: Session, recording: Recording) -> list[list[Any]]:
+    """Return where this recording's sound must be covered."""
+    wanted = select(SealedOriginal.tones).where(SealedOriginal.interaction_id == recording.interaction_id)
+    found: list[list[Any]] | None = session.scalar(wanted)
+    return found or []
 
 
 def keep_answer(session: Session, payload: dict[str, Any], answer: dict[str, Any], _now: datetime) -> None:

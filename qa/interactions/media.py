@@ -78,6 +78,13 @@ def _silent(_done: int, _total: int | None, _message: str) -> None:
     return
 
 
+Change = Callable[[Samples, int, int], None]
+
+
+def _unchanged(_block: Samples, _first: int, _rate: int) -> None:
+    return
+
+
 class BrokenMedia(Exception):
     """The file cannot be heard; ``reason`` is a code, the message a sentence for people."""
 
@@ -349,8 +356,13 @@ class _Written:
         return b"".join(pieces)
 
 
-def transcode(source: BinaryIO, size: int, *, name: str = "", report: Report = _silent) -> Iterator[bytes]:
-    """Yield the sound as Ogg/Opus, which browsers play, in bounded memory; channels stay apart."""
+def transcode(
+    source: BinaryIO, size: int, *, name: str = "", change: Change = _unchanged, report: Report = _silent
+) -> Iterator[bytes]:
+    """Yield the sound as Ogg/Opus, which browsers play, in bounded memory; channels stay apart.
+
+    ``change`` gets each block, the number of its first sample and the rate, before it is encoded.
+    """
     target = _Written()
     with _opened(source, size, name) as taken:
         stream = _audio_of(taken)
@@ -360,6 +372,7 @@ def transcode(source: BinaryIO, size: int, *, name: str = "", report: Report = _
             out = _opus(made, rate, stream.codec_context.channels)
             total = _seconds(taken)
             for block in sound.blocks(rate):
+                change(block, sound.samples - block.shape[1], rate)
                 made.mux(out.encode(_frame(block, rate, sound.samples)))
                 yield target.taken()
                 report(sound.samples // rate, total, "Converting")

@@ -22,7 +22,9 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
     select,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -36,8 +38,14 @@ PLAYABLE = "playable"
 TURN_KINDS = ("speech", "message", "note", "event")
 
 
+_UNREDACTED = text("redaction != 'done'")
+
+
 class Interaction(Base):
-    """One conversation with one customer, whoever took part."""
+    """One conversation with one customer, whoever took part.
+
+    ``redaction`` is done, waiting, or withheld for ``withheld_reason``; only when done its words are shown.
+    """
 
     __tablename__ = "interaction"
 
@@ -77,6 +85,8 @@ class Interaction(Base):
     merged_into: Mapped[str] = mapped_column(String(200), default="", server_default="")
     evaluated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     is_demo: Mapped[bool] = mapped_column(Boolean, default=False)
+    redaction: Mapped[str] = mapped_column(String(10), default="waiting", server_default="waiting")
+    withheld_reason: Mapped[str] = mapped_column(String(300), default="", server_default="")
     imported_at: Mapped[datetime] = mapped_column(UtcDateTime)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
@@ -97,6 +107,7 @@ class Interaction(Base):
     __table_args__ = (
         UniqueConstraint("source", "external_id"),
         CheckConstraint(f"channel IN {CHANNELS!r}", name="known_channel"),
+        Index("ix_interaction_unredacted", "id", sqlite_where=_UNREDACTED, postgresql_where=_UNREDACTED),
         Index("ix_interaction_started", "started_at", "id"),
         Index("ix_interaction_team_started", "team_id", "started_at", "id"),
         Index("ix_interaction_agent_started", "agent_id", "started_at", "id"),
@@ -153,7 +164,11 @@ class Viewer(Base):
 
 
 class Turn(Base):
-    """One utterance, message, internal note or event, in order."""
+    """One utterance, message, internal note or event, in order.
+
+    ``text`` is empty until redaction has passed over it, whatever is stored. ``words`` are the times of
+    its words, ``[start_ms, end_ms, confidence]`` each, where an engine told them.
+    """
 
     __tablename__ = "turn"
 
@@ -166,9 +181,35 @@ class Turn(Base):
     start_ms: Mapped[int | None]
     end_ms: Mapped[int | None]
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    text: Mapped[str] = mapped_column(Text)
+    stored: Mapped[str] = mapped_column("text", Text, default="")
+    is_redacted: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    channel: Mapped[int | None]
+    conf: Mapped[float | None]
+    words: Mapped[list[list[Any]] | None] = mapped_column(JSON, deferred=True)
 
     __table_args__ = (UniqueConstraint("interaction_id", "position"),)
+
+    @property
+    def text(self) -> str:
+        """Return what may be read; empty until redaction has passed over it."""
+        return self.stored if self.is_redacted else ""
+
+
+class SealedOriginal(Base):
+    """What redaction took out of one conversation: its texts as they came, sealed with the data key.
+
+    ``hidden`` says what was hidden where, ``[position, start, end, label]`` in the original's characters;
+    ``tones`` which stretches of sound are covered, ``[channel, start_ms, end_ms, on every channel]``.
+    """
+
+    __tablename__ = "sealed_original"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    interaction_id: Mapped[int] = mapped_column(ForeignKey("interaction.id", ondelete="CASCADE"), unique=True)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    hidden: Mapped[list[list[Any]]] = mapped_column(JSON, default=list)
+    tones: Mapped[list[list[Any]]] = mapped_column(JSON, default=list)
+    sealed_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class InteractionTag(Base):
@@ -186,7 +227,8 @@ class Recording(Base):
     """A sound file, sealed in chunks in the storage; this row follows the file, never precedes it.
 
     ``state`` is waiting, ready or broken; ``problem`` is the sentence people read when broken.
-    ``speakers`` says who is on which channel, for instance ``["agent", "customer"]``.
+    ``speakers`` says who is on which channel, for instance ``["agent", "customer"]``; ``covered`` are the
+    tones (see ``SealedOriginal``) that are in the playable file.
     """
 
     __tablename__ = "recording"
@@ -209,6 +251,7 @@ class Recording(Base):
     playable_key: Mapped[str | None] = mapped_column(String(80))
     playable_type: Mapped[str | None] = mapped_column(String(80))
     playable_bytes: Mapped[int | None]
+    covered: Mapped[list[list[Any]] | None] = mapped_column(JSON)
     is_demo: Mapped[bool] = mapped_column(Boolean, default=False)
     stored_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, bindparam, or_, select, tuple_
-from sqlalchemy.orm import Session, joinedload, selectinload, undefer
+from sqlalchemy import Select, bindparam, case, or_, select, tuple_
+from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload, undefer
 
 from qa.accounts.permissions import Permission as P
+from qa.accounts.permissions import Role
 from qa.accounts.policy import visible
 from qa.core.actor import Actor
 from qa.core.errors import NotFound
@@ -143,13 +144,17 @@ def heard_in(session: Session, interaction_id: int) -> Heard:
     )
 
 
-def _plain(table: Any, kind: type[Any], order: str) -> Select[Any]:
-    """Return the statement that reads the fields of ``kind`` of one conversation."""
+def _plain(table: Any, kind: type[Any], order: str, **shown: Any) -> Select[Any]:
+    """Return the statement that reads the fields of ``kind`` of one conversation, some as ``shown``."""
     here = table.c.interaction_id == bindparam("interaction_id")
-    return select(*(table.c[name] for name in kind._fields)).where(here).order_by(table.c[order])
+    return (
+        select(*(shown.get(name, table.c[name]) for name in kind._fields))
+        .where(here)
+        .order_by(table.c[order])
+    )
 
 
-_SAID = _plain(Turn.__table__, Said, "position")
+_SAID = _plain(Turn.__table__, Said, "position", text=case((Turn.is_redacted, Turn.stored), else_=""))
 _RECORDED = _plain(Recording.__table__, Recorded, "id")
 
 
@@ -193,8 +198,19 @@ def get_recording(session: Session, actor: Actor, recording_id: int) -> Recordin
             Interaction.deleted_at.is_(None),
             visible(actor, P.RECORDING_LISTEN, Interaction.scope_columns()),
         )
-        .options(undefer(Recording.peaks))
+        .options(undefer(Recording.peaks), contains_eager(Recording.interaction))
     )
     if found is None:
         raise NotFound("There is no such recording, or you may not listen to it.")
     return found
+
+
+def may_read_words(session: Session, actor: Actor, interaction_id: int) -> bool:
+    """Tell whether this actor, who sees the conversation, may read what was said in it.
+
+    Only the privacy role sees conversations without their words; nobody else costs a question.
+    """
+    if Role.PRIVACY not in actor.roles:
+        return True
+    seen = visible(actor, P.TRANSCRIPT_READ, Interaction.scope_columns())
+    return session.scalar(select(Interaction.id).where(Interaction.id == interaction_id, seen)) is not None

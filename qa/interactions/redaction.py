@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,6 +17,8 @@ from qa.interactions.digits import Run, digit_runs
 from qa.interactions.transcript import Segment, Transcript, Word, words_in
 from qa.stats.intervals import Span
 
+Finder = tuple[str, Callable[[str], Sequence[Span]]]
+"""A label, and what finds the places in a text that get it."""
 WITHHELD = "Withheld: redaction has not finished"
 LANGUAGES = frozenset({"en"})
 """Languages whose spoken numbers are known; a text in another one is withheld."""
@@ -85,18 +87,27 @@ class Redaction:
     untimed: tuple[int, ...]
 
 
-def redact(transcript: Transcript) -> Redaction:
-    """Return the transcript's texts with everything hidden that must not stay. Raises ``Withheld``."""
+def redact(
+    transcript: Transcript, more: Sequence[Finder] = (), found_already: Iterable[Hidden] = ()
+) -> Redaction:
+    """Return the transcript's texts with everything hidden that must not stay. Raises ``Withheld``.
+
+    ``more`` are finders of names and of a site's own patterns; ``found_already`` is what others found.
+    """
     if not speaks(transcript.language):
         raise Withheld(f'{WITHHELD}: spoken numbers in "{transcript.language}" are not known.')
     conversation = _Conversation(transcript.segments)
     hidden: list[Hidden] = []
     for chain in chains(transcript.segments):
-        for label, tokens in _findings(chain, conversation):
+        for label, tokens in _findings(chain, conversation, more):
             hidden.extend(chain.hidden(label, tokens))
+    others = list(found_already)
+    _check_places(others, transcript.segments)
+    if others:
+        hidden = merged([*hidden, *others])
     hidden.sort(key=lambda one: (one.segment, one.start))
     check(hidden, transcript.segments)
-    timed, untimed = _tones(hidden, transcript.segments)
+    timed, untimed = tones_over(hidden, transcript.segments)
     return Redaction(covered(transcript.segments, hidden), tuple(hidden), tuple(timed), tuple(untimed))
 
 
@@ -105,17 +116,33 @@ def speaks(language: str) -> bool:
     return not language or language.lower().replace("_", "-").split("-")[0] in LANGUAGES
 
 
+def merged(hidden: Iterable[Hidden]) -> list[Hidden]:
+    """Return the places with those made one that overlap; the first one's label stands."""
+    found: list[Hidden] = []
+    for one in sorted(hidden, key=lambda one: (one.segment, one.start)):
+        last = found[-1] if found else None
+        if last is not None and last.segment == one.segment and one.start < last.end:
+            found[-1] = Hidden(last.segment, last.start, max(last.end, one.end), last.label)
+        else:
+            found.append(one)
+    return found
+
+
 def check(hidden: Sequence[Hidden], segments: Sequence[Segment]) -> None:
     """Raise ``Withheld`` unless every place lies inside its segment and none overlaps the next."""
+    _check_places(hidden, segments)
+    for one, two in pairwise(hidden):
+        if one.segment == two.segment and two.start < one.end:
+            raise Withheld(f"{WITHHELD}: redactors disagree about segment {one.segment + 1}.")
+
+
+def _check_places(hidden: Sequence[Hidden], segments: Sequence[Segment]) -> None:
     for one in hidden:
         inside = 0 <= one.segment < len(segments) and 0 <= one.start < one.end <= len(
             segments[one.segment].text
         )
         if not inside or not one.label.isupper():
             raise Withheld(f"{WITHHELD}: a redactor named a place that does not exist.")
-    for one, two in pairwise(hidden):
-        if one.segment == two.segment and two.start < one.end:
-            raise Withheld(f"{WITHHELD}: redactors disagree about segment {one.segment + 1}.")
 
 
 def covered(segments: Sequence[Segment], hidden: Iterable[Hidden]) -> tuple[str, ...]:
@@ -188,9 +215,11 @@ def _only_listens(text: str) -> bool:
     return all(text[start:end].lower() in _LISTENING_WORDS for start, end in words_in(text))
 
 
-def _findings(chain: Chain, conversation: _Conversation) -> Iterator[tuple[str, list[Span]]]:
+def _findings(
+    chain: Chain, conversation: _Conversation, more: Sequence[Finder]
+) -> Iterator[tuple[str, list[Span]]]:
     text = chain.text
-    for label, find in (("EMAIL", email_spans), ("IBAN", iban_spans)):
+    for label, find in (("EMAIL", email_spans), ("IBAN", iban_spans), *more):
         places = find(text)
         for start, end in places:
             yield label, [match.span() for match in _VISIBLE.finditer(text, start, end)]
@@ -267,7 +296,7 @@ def _asked(words: Sequence[str]) -> bool:
     )
 
 
-def _tones(hidden: Iterable[Hidden], segments: Sequence[Segment]) -> tuple[list[Tone], list[int]]:
+def tones_over(hidden: Iterable[Hidden], segments: Sequence[Segment]) -> tuple[list[Tone], list[int]]:
     """Return the stretches of sound that say what was hidden, and the segments whose time nobody knows."""
     timed: list[Tone] = []
     untimed: list[int] = []

@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 
 from qa.accounts.permissions import Permission as P
 from qa.accounts.policy import require
-from qa.core import audit, outbox
-from qa.core.actor import Actor, by
+from qa.core import audit, jobs, outbox
+from qa.core.actor import SYSTEM, Actor, by
 from qa.core.db import insert_unless_there
 from qa.interactions.alias_models import AliasPart
 from qa.interactions.alias_service import (
@@ -32,7 +32,17 @@ from qa.interactions.alias_service import (
 )
 from qa.interactions.events import InteractionsChanged
 from qa.interactions.lines import Line, Parsed, TurnPart
-from qa.interactions.models import Interaction, InteractionTag, Participant, Turn, Viewer
+from qa.interactions.models import (
+    Interaction,
+    InteractionTag,
+    Participant,
+    SealedOriginal,
+    Turn,
+    Viewer,
+)
+from qa.interactions.redacting import DONE, WAITING, Safe, SafeLine
+
+REDACT_JOB = "interactions.redact"
 
 
 @dataclass(slots=True)
@@ -54,7 +64,7 @@ class Known:
     source_updated_at: datetime | None
     is_gone: bool
 
-    def is_changed_by(self, parsed: Parsed) -> bool:
+    def is_changed_by(self, parsed: Parsed | SafeLine) -> bool:
         """Tell whether this delivery says something newer."""
         if self.is_gone or self.content_hash == parsed.content_hash:
             return False
@@ -66,14 +76,14 @@ class Known:
 class _Batch:
     """The lines of one round, each conversation once, sorted by what is to be done."""
 
-    new: list[Parsed] = field(default_factory=list)
-    changed: list[tuple[Known, Parsed]] = field(default_factory=list)
-    gone: list[tuple[Known | None, Parsed]] = field(default_factory=list)
+    new: list[SafeLine] = field(default_factory=list)
+    changed: list[tuple[Known, SafeLine]] = field(default_factory=list)
+    gone: list[tuple[Known | None, SafeLine]] = field(default_factory=list)
     unchanged: int = 0
 
 
 def store_lines(
-    session: Session, actor: Actor, *, source: str, lines: Sequence[Parsed], counts: Counts, now: datetime
+    session: Session, actor: Actor, *, source: str, lines: Sequence[SafeLine], counts: Counts, now: datetime
 ) -> dict[str, int]:
     """Keep a batch of delivered conversations; return the ids of the new and changed ones by external id.
 
@@ -83,7 +93,7 @@ def store_lines(
     kept: dict[str, int] = {}
     told = InteractionsChanged(source=source, created=[], updated=[], deleted=[], merged=[])
     for batch in _rounds(lines):
-        rest: Sequence[Parsed] = batch
+        rest: Sequence[SafeLine] = batch
         while rest:  # on PostgreSQL another writer may bring the same ones in at this very moment
             rest = _store_round(session, actor, source, rest, counts, kept, told, now=now)
     if told.created or told.updated or told.deleted or told.merged:
@@ -91,9 +101,9 @@ def store_lines(
     return kept
 
 
-def _rounds(lines: Sequence[Parsed]) -> Iterator[list[Parsed]]:
+def _rounds(lines: Sequence[SafeLine]) -> Iterator[list[SafeLine]]:
     """Cut a batch so that no conversation stands twice in one round, their order kept."""
-    batch: dict[str, Parsed] = {}
+    batch: dict[str, SafeLine] = {}
     for parsed in lines:
         if parsed.line.external_id in batch:
             yield list(batch.values())
@@ -106,13 +116,13 @@ def _store_round(
     session: Session,
     actor: Actor,
     source: str,
-    lines: Sequence[Parsed],
+    lines: Sequence[SafeLine],
     counts: Counts,
     kept: dict[str, int],
     told: InteractionsChanged,
     *,
     now: datetime,
-) -> list[Parsed]:
+) -> list[SafeLine]:
     batch = _sorted(session, source, lines)
     counts.unchanged += batch.unchanged
     present = [*batch.new, *(parsed for _, parsed in batch.changed)]
@@ -121,7 +131,7 @@ def _store_round(
     created = _create(session, source, batch.new, accounts, teams, now=now)
     _change(session, batch.changed, accounts, teams)
     updated = {parsed.line.external_id: known.id for known, parsed in batch.changed}
-    _replace_parts(session, present, created | updated, set(updated.values()), accounts)
+    _replace_parts(session, present, created | updated, set(updated.values()), accounts, now=now)
     _bury(session, actor, source, batch.gone, counts, told, now=now)
     counts.new += len(created)
     counts.changed += len(updated)
@@ -131,7 +141,7 @@ def _store_round(
     return [parsed for parsed in batch.new if parsed.line.external_id not in created]
 
 
-def _sorted(session: Session, source: str, lines: Sequence[Parsed]) -> _Batch:
+def _sorted(session: Session, source: str, lines: Sequence[SafeLine]) -> _Batch:
     batch = _Batch()
     known = known_lines(session, source, [parsed.line.external_id for parsed in lines])
     for parsed in lines:
@@ -183,7 +193,7 @@ def known_lines(
 
 
 def _accounts(
-    session: Session, actor: Actor, source: str, lines: Sequence[Parsed], *, now: datetime
+    session: Session, actor: Actor, source: str, lines: Sequence[SafeLine], *, now: datetime
 ) -> dict[str, Account]:
     parts = [part for parsed in lines for part in parsed.line.agents]
     return resolve_accounts(session, actor, source=source, parts=parts, now=now) if parts else {}
@@ -192,7 +202,7 @@ def _accounts(
 def _create(
     session: Session,
     source: str,
-    lines: Sequence[Parsed],
+    lines: Sequence[SafeLine],
     accounts: dict[str, Account],
     teams: dict[int, int | None],
     *,
@@ -214,7 +224,7 @@ def _create(
 
 def _change(
     session: Session,
-    lines: Sequence[tuple[Known, Parsed]],
+    lines: Sequence[tuple[Known, SafeLine]],
     accounts: dict[str, Account],
     teams: dict[int, int | None],
 ) -> None:
@@ -223,7 +233,7 @@ def _change(
         session.execute(update(Interaction), values)
 
 
-def _columns(parsed: Parsed, accounts: dict[str, Account], teams: dict[int, int | None]) -> dict[str, Any]:
+def _columns(parsed: SafeLine, accounts: dict[str, Account], teams: dict[int, int | None]) -> dict[str, Any]:
     line = parsed.line
     agent_id = main_agent(accounts[account_of(part)] for part in line.agents)
     csat = line.kpis.csat
@@ -259,16 +269,19 @@ def _duration_ms(line: Line) -> int | None:
 
 def _replace_parts(
     session: Session,
-    lines: Sequence[Parsed],
+    lines: Sequence[SafeLine],
     ids: dict[str, int],
     changed: set[int],
     accounts: dict[str, Account],
+    *,
+    now: datetime,
 ) -> None:
     """Write agents, tags and turns; those of changed conversations are replaced."""
     judged = _judged(session, changed)
     for replaced in (Participant, AliasPart, InteractionTag):
         _delete(session, replaced, changed)
     _delete(session, Turn, changed - judged)
+    _delete(session, SealedOriginal, changed - judged)
     people, parts, tags, turns = [], [], [], []
     for parsed in lines:
         line, row_id = parsed.line, ids.get(parsed.line.external_id)
@@ -281,12 +294,54 @@ def _replace_parts(
         tags += [{"interaction_id": row_id, "tag": tag} for tag in dict.fromkeys(line.tags)]
         if row_id not in judged:
             turns += [
-                _turn(row_id, place, turn, line.channel) for place, turn in enumerate(line.turns, start=1)
+                _turn(row_id, place, turn, line.channel, parsed.safe)
+                for place, turn in enumerate(line.turns, start=1)
             ]
     _insert(session, Participant, people)
     _insert(session, AliasPart, parts)
     _insert(session, InteractionTag, tags)
     _insert(session, Turn, turns)
+    _keep_originals(
+        session,
+        [(ids[one.line.external_id], one.safe) for one in lines if one.line.external_id in ids],
+        judged,
+        now=now,
+    )
+
+
+def _keep_originals(
+    session: Session, safes: Sequence[tuple[int, Safe]], judged: set[int], *, now: datetime
+) -> None:
+    """Say how far redaction is and keep what it took out, sealed."""
+    fresh = [(row_id, safe) for row_id, safe in safes if row_id not in judged]
+    states = [
+        {"id": row_id, "redaction": safe.state, "withheld_reason": safe.reason} for row_id, safe in fresh
+    ]
+    if states:
+        session.execute(update(Interaction), states)
+    _insert(
+        session,
+        SealedOriginal,
+        [
+            {
+                "interaction_id": row_id,
+                "sealed": safe.sealed,
+                "hidden": safe.hidden,
+                "tones": safe.tones,
+                "sealed_at": now,
+            }
+            for row_id, safe in fresh
+            if safe.sealed is not None
+        ],
+    )
+    if any(safe.state == WAITING for _, safe in fresh):
+        enqueue_redaction(session, now=now)
+
+
+def enqueue_redaction(session: Session, *, now: datetime) -> None:
+    """Have the worker redact what waits; one such job waits at a time."""
+    require(SYSTEM, P.INTERACTION_CREATE)
+    jobs.enqueue(session, REDACT_JOB, {}, now=now, queue="import", dedupe_key=REDACT_JOB)
 
 
 def _alias_parts(row_id: int, who: dict[str, str], accounts: dict[str, Account]) -> list[dict[str, Any]]:
@@ -322,7 +377,7 @@ def _insert(session: Session, table: Any, rows: list[dict[str, Any]]) -> None:
         session.execute(insert(_table(table)), rows)
 
 
-def _turn(interaction_id: int, position: int, turn: TurnPart, channel: str) -> dict[str, Any]:
+def _turn(interaction_id: int, position: int, turn: TurnPart, channel: str, safe: Safe) -> dict[str, Any]:
     return {
         "interaction_id": interaction_id,
         "position": position,
@@ -331,7 +386,8 @@ def _turn(interaction_id: int, position: int, turn: TurnPart, channel: str) -> d
         "start_ms": None if turn.start is None else round(turn.start * 1000),
         "end_ms": None if turn.end is None else round(turn.end * 1000),
         "sent_at": turn.sent_at,
-        "text": turn.text,
+        "text": safe.texts[position],
+        "is_redacted": safe.state == DONE,
     }
 
 
@@ -339,7 +395,7 @@ def _bury(
     session: Session,
     actor: Actor,
     source: str,
-    lines: Sequence[tuple[Known | None, Parsed]],
+    lines: Sequence[tuple[Known | None, SafeLine]],
     counts: Counts,
     told: InteractionsChanged,
     *,

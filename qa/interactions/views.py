@@ -17,6 +17,8 @@ from qa.interactions import queries, service
 from qa.interactions.conversation import conversation_of
 from qa.interactions.import_lines import RECORDING_KEY
 from qa.interactions.models import CHANNELS, PLAYABLE, Recording
+from qa.interactions.redacting import DONE
+from qa.interactions.redaction import WITHHELD
 from qa.web.access import claims
 from qa.web.asked import asked_day, asked_id
 from qa.web.context import current_actor, reading, site, site_zone, transaction
@@ -59,9 +61,9 @@ def show(interaction_id: int) -> ResponseReturnValue:
     with reading() as opened:
         found = queries.get_whole_conversation(opened, current_actor(), interaction_id)
         heard = queries.heard_in(opened, found.id)
-    return render_template(
-        "interactions/show.html", interaction=found, conversation=conversation_of(found, heard)
-    )
+        is_readable = queries.may_read_words(opened, current_actor(), found.id)
+    conversation = conversation_of(found, heard, is_readable=is_readable)
+    return render_template("interactions/show.html", interaction=found, conversation=conversation)
 
 
 @bp.get("/recordings/<int:recording_id>/peaks")
@@ -79,6 +81,8 @@ def audio(recording_id: int) -> ResponseReturnValue:
     """Stream a range of a recording, opening only its chunks."""
     with reading() as opened:
         found = queries.get_recording(opened, current_actor(), recording_id)
+    if found.interaction.redaction != DONE:
+        raise Invalid(f"{WITHHELD}.")
     if found.state != "ready":
         raise Invalid(found.problem or "The recording is being prepared. Try again in a moment.")
     key, kind, size = _playable(found)

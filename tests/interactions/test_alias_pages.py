@@ -18,8 +18,10 @@ from qa.core.audit import AuditEntry
 from qa.core.db import Database
 from qa.interactions.alias_models import Alias
 from qa.interactions.lines import parse
+from qa.interactions.redacting import safe_line
 from qa.interactions.storing_service import Counts, store_lines
 from tests.factories import NOW, make_user
+from tests.interactions.sources_site import KEYS
 
 SignIn = Callable[[FlaskClient, User], None]
 
@@ -42,7 +44,8 @@ def bring(database: Database, *agents: dict[str, str]) -> None:
         for n, agent in enumerate(agents)
     ]
     with database.transaction() as session:
-        store_lines(session, SYSTEM, source="desk", lines=lines, counts=Counts(), now=NOW)
+        safe = [safe_line(one, KEYS) for one in lines]
+        store_lines(session, SYSTEM, source="desk", lines=safe, counts=Counts(), now=NOW)
 
 
 @pytest.fixture

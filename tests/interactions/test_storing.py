@@ -21,9 +21,11 @@ from qa.interactions import alias_service, jobs
 from qa.interactions.alias_models import Alias, AliasPart
 from qa.interactions.lines import Parsed, parse
 from qa.interactions.models import Interaction, InteractionTag, Participant, Turn
+from qa.interactions.redacting import safe_line
 from qa.interactions.service import give_viewer
 from qa.interactions.storing_service import Counts, store_lines
 from tests.factories import NOW, actor_of, make_team, make_user
+from tests.interactions.sources_site import KEYS
 
 LINE: dict[str, Any] = {
     "external_id": "A-1",
@@ -41,7 +43,8 @@ def line(**over: Any) -> Parsed:
 
 def store(session: Session, *lines: Parsed, source: str = "desk") -> Counts:
     counts = Counts()
-    store_lines(session, SYSTEM, source=source, lines=lines, counts=counts, now=NOW)
+    safe = [safe_line(one, KEYS) for one in lines]
+    store_lines(session, SYSTEM, source=source, lines=safe, counts=counts, now=NOW)
     return counts
 
 
@@ -78,7 +81,7 @@ def test_a_changed_conversation_is_replaced_whole(session: Session) -> None:
     row = session.scalars(select(Interaction).execution_options(populate_existing=True)).one()
     assert (row.subject, row.turn_count, row.agent_id) == ("Now", 1, None)
     assert session.scalars(select(InteractionTag.tag)).all() == ["late"]
-    assert session.scalars(select(Turn.text)).all() == ["Hi"]
+    assert session.scalars(select(Turn.stored)).all() == ["Hi"]
     assert session.scalar(select(func.count()).select_from(AliasPart)) == 0
     assert told(session)[-1]["updated"] == [row.id]
 
@@ -149,7 +152,7 @@ def test_two_writers_at_once_keep_each_conversation_once(database: Database) -> 
     barrier, counts = threading.Barrier(2), [Counts(), Counts()]
 
     def write(which: int) -> None:
-        lines = [line(external_id=f"A-{number}") for number in range(40)]
+        lines = [safe_line(line(external_id=f"A-{number}"), KEYS) for number in range(40)]
         barrier.wait()
         with database.transaction() as session:
             store_lines(session, SYSTEM, source="desk", lines=lines, counts=counts[which], now=NOW)

@@ -330,7 +330,7 @@ def _imported(database: Database, place: str) -> Iterator[tuple[int, str]]:
                 tags = select(InteractionTag.tag).where(InteractionTag.interaction_id == row.id)
                 yield number, str(session.scalar(tags))
             elif place == "turns":
-                said = select(Turn.text).where(Turn.interaction_id == row.id)
+                said = select(Turn.stored).where(Turn.interaction_id == row.id)
                 yield number, str(session.scalar(said))
             elif place == "fields":
                 yield number, row.fields["reason"]

@@ -60,6 +60,7 @@ class Runner:
     folder: Path
     connectors: Connectors
     stopping: threading.Event
+    patterns: tuple[str, ...] = ()
 
     # --- pulling -------------------------------------------------------------
 
@@ -79,7 +80,11 @@ class Runner:
                 return
             facts = get_facts(session, source.plugin, source.connector)
         store = DatabaseStore(
-            database, self.keys, plugin_version=facts.plugin_version, stopping=self.stopping
+            database,
+            self.keys,
+            plugin_version=facts.plugin_version,
+            patterns=self.patterns,
+            stopping=self.stopping,
         )
         pull = self._pull_of(source, lane, facts)
         limits = sync.Limits(run_time=LIVE_SHARE if pull.lane is Lane.LIVE else BACKFILL_SHARE)
@@ -159,7 +164,9 @@ class Runner:
         with database.reading() as session:
             facts = get_facts(session, source.plugin, source.connector)
             due = inbox_service.due_refs(session, SYSTEM, source_id=source_id, now=clock.now())
-        store = DatabaseStore(database, self.keys, plugin_version=facts.plugin_version)
+        store = DatabaseStore(
+            database, self.keys, plugin_version=facts.plugin_version, patterns=self.patterns
+        )
         for ref in due:
             if self.stopping.is_set():
                 return
@@ -200,6 +207,7 @@ class Runner:
                     source_id=payload["source_id"],
                     after_id=done,
                     keys=self.keys,
+                    patterns=self.patterns,
                     can_pull=facts is not None and facts.can("webhook"),
                     now=clock.now(),
                 )

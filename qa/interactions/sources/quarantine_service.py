@@ -22,8 +22,10 @@ from qa.core.actor import SYSTEM, Actor, by
 from qa.core.crypto import Keys
 from qa.core.db import insert_unless_there
 from qa.core.errors import Invalid, NotFound
+from qa.extensions.queries import has_redactors
 from qa.interactions.lines import BrokenLine
 from qa.interactions.models import CHANNELS
+from qa.interactions.redacting import safe_line
 from qa.interactions.sources import inbox_service
 from qa.interactions.sources.mapping import parsed_record
 from qa.interactions.sources.models import Quarantined, Repull, Source
@@ -62,7 +64,14 @@ def ours(raw: str) -> dict[str, Any] | None:
 
 
 def repair_record(
-    session: Session, actor: Actor, quarantined_id: int, repair: Repair, *, keys: Keys, now: datetime
+    session: Session,
+    actor: Actor,
+    quarantined_id: int,
+    repair: Repair,
+    *,
+    keys: Keys,
+    patterns: tuple[str, ...] = (),
+    now: datetime,
 ) -> str:
     """Keep a rejected record as a person repaired it; return its external id.
 
@@ -72,7 +81,7 @@ def repair_record(
     row, source = _row(session, quarantined_id)
     values = ours(raw_of(row, keys)) or {}
     record = _record(values, row, repair)
-    _store(session, source, record, now=now)
+    _store(session, source, record, keys, patterns, now=now)
     session.delete(row)
     audit.record(
         session, actor, "connector:run", "quarantined", quarantined_id, now=now, after={"repaired": True}
@@ -124,7 +133,9 @@ def _cleaned(value: Any) -> Any:
     return value
 
 
-def _store(session: Session, source: Source, record: Record, *, now: datetime) -> None:
+def _store(
+    session: Session, source: Source, record: Record, keys: Keys, patterns: tuple[str, ...], *, now: datetime
+) -> None:
     fault = fault_of(record, plain(record))
     if fault is not None:
         raise Invalid(_at(fault), field=_field_of(fault))
@@ -132,7 +143,8 @@ def _store(session: Session, source: Source, record: Record, *, now: datetime) -
         parsed = parsed_record(record, content_hash(record))
     except BrokenLine as error:
         raise Invalid(_at(str(error)), field=_field_of(str(error))) from error
-    store_lines(session, SYSTEM, source=source.key, lines=[parsed], counts=Counts(), now=now)
+    line = safe_line(parsed, keys, patterns=patterns, waits=has_redactors(session, SYSTEM))
+    store_lines(session, SYSTEM, source=source.key, lines=[line], counts=Counts(), now=now)
 
 
 def _at(fault: str) -> str:
@@ -171,6 +183,7 @@ def retry_batch(
     source_id: int,
     after_id: int,
     keys: Keys,
+    patterns: tuple[str, ...] = (),
     can_pull: bool,
     now: datetime,
 ) -> int | None:
@@ -193,7 +206,7 @@ def retry_batch(
         values = ours(raw_of(row, keys))
         row.tries, row.last_at = row.tries + 1, now
         if values is not None:
-            _try_again(session, source, row, values, now=now)
+            _try_again(session, source, row, values, keys, patterns, now=now)
         elif can_pull and row.external_id:
             due = insert_unless_there(session, Repull, on=("source_id", "stream", "external_id"))
             key = {"source_id": source_id, "stream": row.stream, "external_id": row.external_id}
@@ -203,10 +216,17 @@ def retry_batch(
 
 
 def _try_again(
-    session: Session, source: Source, row: Quarantined, values: dict[str, Any], *, now: datetime
+    session: Session,
+    source: Source,
+    row: Quarantined,
+    values: dict[str, Any],
+    keys: Keys,
+    patterns: tuple[str, ...],
+    *,
+    now: datetime,
 ) -> None:
     try:
-        _store(session, source, _record(values, row, Repair()), now=now)
+        _store(session, source, _record(values, row, Repair()), keys, patterns, now=now)
     except Invalid as error:
         row.error = error.message.removeprefix("It still cannot be kept: ")[:500]
     else:

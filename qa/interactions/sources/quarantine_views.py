@@ -79,7 +79,13 @@ def repair(quarantined_id: int) -> ResponseReturnValue:
         wanted = _repair()
         with transaction() as opened:
             kept = service.repair_record(
-                opened, current_actor(), quarantined_id, wanted, keys=site().keys, now=clock.now()
+                opened,
+                current_actor(),
+                quarantined_id,
+                wanted,
+                keys=site().keys,
+                patterns=site().settings.redaction_patterns,
+                now=clock.now(),
             )
     except Invalid as error:
         return _page(quarantined_id, error.errors or {"": error.message})

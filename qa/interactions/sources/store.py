@@ -23,9 +23,11 @@ from qa.core.crypto import Keys
 from qa.core.db import Database, insert_unless_there
 from qa.core.errors import NotFound
 from qa.core.jobs import database_time
+from qa.extensions.queries import has_redactors
 from qa.interactions import storing_service
 from qa.interactions.alias_service import resolve_accounts
 from qa.interactions.lines import AgentPart, BrokenLine, Parsed
+from qa.interactions.redacting import SafeLine, safe_line
 from qa.interactions.sources.mapping import agent_part, media_of, parsed_record
 from qa.interactions.sources.media_service import enqueue_fetch
 from qa.interactions.sources.models import (
@@ -65,11 +67,13 @@ class DatabaseStore:
         keys: Keys,
         *,
         plugin_version: str = "",
+        patterns: tuple[str, ...] = (),
         stopping: threading.Event | None = None,
     ) -> None:
         """``stopping`` is set when this worker ends: its runs then stop after the page in hand."""
         self._database, self._keys = database, keys
         self._plugin_version = plugin_version
+        self._patterns = patterns
         self._stopping = stopping or threading.Event()
 
     # --- the lease -----------------------------------------------------------
@@ -127,12 +131,13 @@ class DatabaseStore:
     def write_page(self, lease: Lease, page: PageWrite, *, ttl: timedelta) -> Counts:
         """Keep a page whole and return what came of its records."""
         parsed, media, unkept = _mapped(page)
+        lines = self._safe(parsed)
         rejected = [*page.rejected, *unkept]
         with self._database.transaction() as session:
             source_id = _renewed(session, lease, ttl)
             counts = storing_service.Counts()
             kept = storing_service.store_lines(
-                session, SYSTEM, source=lease.source, lines=parsed, counts=counts, now=clock.now()
+                session, SYSTEM, source=lease.source, lines=lines, counts=counts, now=clock.now()
             )
             _note_media(session, source_id, kept, media, now=clock.now())
             _note_accounts(session, lease.source, page.agents, now=clock.now())
@@ -147,6 +152,7 @@ class DatabaseStore:
         found = sorted_out(page, Mask(secrets), PAGE_BYTES)
         write = PageWrite(list(found.good.values()), found.bad, [], None, 1, None, False, moves=False)
         parsed, media, unkept = _mapped(write)
+        lines = self._safe(parsed)
         rejected = [*write.rejected, *unkept]
         with self._database.transaction() as session:
             source_id = session.scalar(select(Source.id).where(Source.key == source))
@@ -154,12 +160,18 @@ class DatabaseStore:
                 raise NotFound(f"There is no source {source}.")
             counts = storing_service.Counts()
             kept = storing_service.store_lines(
-                session, SYSTEM, source=source, lines=parsed, counts=counts, now=clock.now()
+                session, SYSTEM, source=source, lines=lines, counts=counts, now=clock.now()
             )
             _note_media(session, source_id, kept, media, now=clock.now())
             self._quarantine(session, source_id, stream, rejected)
             _release(session, source_id, [one.line.external_id for one in parsed])
         return Counts(counts.new, counts.changed, counts.unchanged, counts.deleted, len(rejected))
+
+    def _safe(self, parsed: Sequence[Parsed]) -> list[SafeLine]:
+        """Take out what may not be read, before the transaction begins: it takes a moment."""
+        with self._database.reading() as session:
+            waits = has_redactors(session, SYSTEM)
+        return [safe_line(one, self._keys, patterns=self._patterns, waits=waits) for one in parsed]
 
     def _quarantine(
         self, session: Session, source_id: int, stream: str, rejected: Sequence[Rejected]
