@@ -26,6 +26,7 @@ from qa.core.db import Database
 from qa.core.storage import LocalStorage
 from qa.core.working import ChildKind, Kind, Kinds, Payload, Worker
 from qa.evaluations import plugin_view as evaluation_view
+from qa.evaluations import write_back
 from qa.evaluations.jobs import note_evaluated, release_due
 from qa.extensions import events, mail_sending, mail_service, notices
 from qa.extensions import jobs as extensions
@@ -37,6 +38,7 @@ from qa.interactions import original_service, redaction_jobs
 from qa.interactions import plugin_view as interaction_view
 from qa.interactions.alias_service import REATTRIBUTE_JOB
 from qa.interactions.sources import jobs as sources
+from qa.interactions.sources import push_service
 from qa.interactions.sources.connectors import Connectors
 
 REACTIONS: outbox.Reactions = {
@@ -90,12 +92,21 @@ def make_kinds(settings: Settings, keys: crypto.Keys, plugins: Runtime, runner: 
     }
 
 
+WRITTEN_BACK = {
+    "EvaluationReleased": "released",
+    "EvaluationRevised": "revised",
+    "EvaluationVoided": "voided",
+}
+"""Event: what a source that asks for it is told of an evaluation of one of its conversations."""
+
+
 def make_reactions(keys: crypto.Keys, plugins: Runtime) -> outbox.Reactions:
     """Return who reacts to which event: our own first, then plugins."""
     told = {name: ("plugins", events.reaction(plugins, keys, read)) for name, read in TOLD_TO_PLUGINS.items()}
+    noted = {name: ("sources", write_back.reaction(keys, change)) for name, change in WRITTEN_BACK.items()}
     mailed = {"NoticeMade": ("mail", partial(mail_service.put_down, keys))}
-    names = {*REACTIONS, *told, *mailed}
-    others = (told, mailed)
+    names = {*REACTIONS, *noted, *told, *mailed}
+    others = (noted, told, mailed)
     return {
         name: (*REACTIONS.get(name, ()), *(table[name] for table in others if name in table))
         for name in names
@@ -112,6 +123,7 @@ def make_carriers(settings: Settings, keys: crypto.Keys) -> dict[str, Carrier]:
     return {
         events.EVENT: partial(events.carry, makers),
         notices.NOTICE: notices.carry,
+        push_service.WORK: partial(write_back.carry, settings, keys),
         mail_service.MAIL: partial(mail_sending.carry, settings, keys),
     }
 

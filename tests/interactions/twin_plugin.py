@@ -25,6 +25,7 @@ from qa.plugins.api import (
     PushResult,
     Record,
     SecretField,
+    Transient,
     VendorBug,
     WebhookResult,
     hookimpl,
@@ -132,12 +133,15 @@ class Twin(Connector):
         return Page([Record(ref.external_id, "ticket", ctx.clock.now(), deleted=True)], {}, done=True)
 
     def push(self, ctx, target, item, key):
+        told = self.vendor(ctx)
         kept = Path(ctx.config["file"] + ".notes")
         notes = kept.read_text().splitlines() if kept.exists() else []
         if any(key in note for note in notes):
             return PushResult(key, repeated=True)
         with kept.open("a") as out:
             out.write(json.dumps([target.external_id, item.kind, item.text, key]) + "\n")
+        if told.get("loses_answers"):
+            raise Transient("The answer was cut.")
         return PushResult(key)
 
 

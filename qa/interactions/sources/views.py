@@ -17,6 +17,8 @@ from qa.core.errors import Invalid
 from qa.extensions import secrets_service
 from qa.interactions.sources import (
     hook_views,
+    push_service,
+    push_views,
     quarantine_views,
     queries,
     service,
@@ -29,7 +31,7 @@ from qa.web.access import claims
 from qa.web.context import current_actor, reading, settings, site_zone, transaction
 from qa.web.display import filters
 
-__all__ = ["bp", "hook_views", "quarantine_views", "setup_views"]
+__all__ = ["bp", "hook_views", "push_views", "quarantine_views", "setup_views"]
 
 
 @bp.get("/sources")
@@ -67,6 +69,7 @@ def _page(source_id: int, refused: str = "") -> ResponseReturnValue:
         standing = queries.get_standing(opened, actor, source_id, now=now)
         runs = queries.list_runs(opened, actor, source_id)
         beside = queries.look_beside(opened, actor, source_id, now=now)
+        pushed = push_service.look_pushed(opened, actor, source_id)
         rejected = queries.list_quarantine(opened, actor, source_id=source_id)
         secrets = secrets_service.set_names(opened, owner_of(standing.source.key))
         facts = find_facts(opened, standing.source.plugin, standing.source.connector)
@@ -80,6 +83,7 @@ def _page(source_id: int, refused: str = "") -> ResponseReturnValue:
         runs=[(run, words.run_words(run), words.took(run, now)) for run in runs],
         beside=beside,
         rejected=rejected,
+        pushed=pushed,
         secrets=secrets,
         every=words.every,
         hook_url=hook_views.address_of(standing.source),
