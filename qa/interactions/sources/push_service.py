@@ -122,12 +122,14 @@ def look_pushed(session: Session, actor: Actor, source_id: int) -> Pushed:
 
 def send_again(session: Session, actor: Actor, source_id: int, outgoing_id: int, *, now: datetime) -> None:
     """Send a note of this source that was given up on again, with its old key."""
+    require(actor, P.JOB_RETRY, by(actor.id))
     _check_mine(session, source_id, outgoing_id)
     outgoing.send_again(session, actor, outgoing_id, now=now)
 
 
 def discard(session: Session, actor: Actor, source_id: int, outgoing_id: int, *, now: datetime) -> None:
     """Give a note of this source up for good."""
+    require(actor, P.JOB_RETRY, by(actor.id))
     _check_mine(session, source_id, outgoing_id)
     outgoing.discard(session, actor, outgoing_id, now=now)
 
