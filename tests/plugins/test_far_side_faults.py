@@ -12,6 +12,7 @@ import resource
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from email.utils import format_datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -96,7 +97,7 @@ class World:
     def check_manners(self) -> None:
         """Nobody asks before the time the far side named, nor much more often than needed."""
         asked = self.bench.wire.asked
-        for one, following in zip(asked, asked[1:], strict=False):
+        for one, following in pairwise(asked):
             if one.status == 429:
                 assert following.at - one.at >= 1.0
         needed = CLEAN + self.met + self.runs
