@@ -151,9 +151,7 @@ def save_draft(
 
 
 def _locked_draft(session: Session, actor: Actor, evaluation_id: int) -> Evaluation:
-    """Return the draft; on PostgreSQL its row is held until the end, so that saves take turns."""
-    if session.get_bind().dialect.name != "sqlite":
-        session.execute(select(Evaluation.id).where(Evaluation.id == evaluation_id).with_for_update())
+    queries.take_turns(session, evaluation_id)
     return queries.get_own_draft(session, actor, evaluation_id)
 
 

@@ -97,6 +97,8 @@ class EvaluationForm(Form):
                 return "na"
             kept = [one for one in data or [] if one != NONE_WORD]
             return kept if data else None
+        if not data and view.answer == "na" and (view.type == "text" or not view.na_allowed):
+            return "na"  # it was left open when the evaluation was submitted, and still is
         return data or None
 
 

@@ -183,6 +183,7 @@ def void(session: Session, actor: Actor, evaluation_id: int, *, reason: str, now
 
 
 def _submitted(session: Session, actor: Actor, evaluation_id: int) -> Evaluation:
+    queries.take_turns(session, evaluation_id)
     evaluation = queries.get_evaluation(session, actor, evaluation_id)
     if evaluation.submitted_at is None:
         raise Conflict("This evaluation is still a draft.")

@@ -148,6 +148,12 @@ def get_evaluation(session: Session, actor: Actor, evaluation_id: int) -> Evalua
     return found
 
 
+def take_turns(session: Session, evaluation_id: int) -> None:
+    """Let writers of one evaluation come one after the other; SQLite has one writer anyhow."""
+    if session.get_bind().dialect.name != "sqlite":
+        session.execute(select(Evaluation.id).where(Evaluation.id == evaluation_id).with_for_update())
+
+
 def get_own_draft(session: Session, actor: Actor, evaluation_id: int) -> Evaluation:
     """Return one's own draft to work on; somebody else's or a submitted one is refused."""
     found = get_evaluation(session, actor, evaluation_id)
