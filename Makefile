@@ -62,7 +62,7 @@ simulations: setup                     ## count the claims about chance in simul
 	$(BIN)/python -m bench.simulations $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS))
 
 torture: setup                         ## the reliability tests at their full numbers
-	QA_TORTURE=1 $(BIN)/pytest -n 0 tests/test_worker.py tests/reliability tests/plugins/test_hostile.py
+	QA_TORTURE=1 $(BIN)/pytest -n 0 tests/test_worker.py tests/reliability tests/plugins/test_hostile.py tests/e2e/test_nothing_is_lost.py
 
 docs: setup                            ## run the examples in the documentation
 	$(BIN)/pytest tests/test_docs.py

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import random
+import time
+
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.breaks import EXPECTED, KINDS, WORK
 from tests.e2e.conftest import SignedIn, open_voice_call, ready, saved, sign_in
 from tests.e2e.site import Site
+from tests.reliability.scale import TORTURE, times
 
 pytestmark = pytest.mark.browser
 
+BREAKS = times(5, 50)
+RESTORED_SECONDS = 2.0
+CHOICES = {"greeting": ("y", "n"), "closing": ("y", "n"), "understood": ("fully", "partly", "n")}
 NETWORK = ("Failed to load resource", "net::ERR")
 
 
@@ -113,3 +121,34 @@ def test_the_page_works_as_a_plain_form_without_scripts(page_as: SignedIn, site:
     expect(page.locator("[data-ref=hold] input[value=both]")).to_be_checked()
     page.get_by_role("button", name="Review and submit").click()
     expect(page.locator("h2#sheet-title")).to_be_visible()
+
+
+def test_nothing_answered_is_lost_over_many_breaks(page_as: SignedIn, site: Site) -> None:
+    page_as.expected.extend(EXPECTED)  # type: ignore[attr-defined]
+    chance = random.Random(13)
+    page = page_as("evaluator")
+    open_voice_call(page)
+    WORK[:] = [page.url]
+    given: dict[str, str] = {}
+    slowest = 0.0
+    for number in range(BREAKS):
+        question = chance.choice(list(CHOICES))
+        value = chance.choice([one for one in CHOICES[question] if one != given.get(question)])
+        given[question] = value
+
+        def act(page: Page, at: str = f"[data-ref={question}] input[value={value}]") -> None:
+            page.locator(at).check(force=True)
+
+        kind = KINDS[number] if number < len(KINDS) else chance.choice(KINDS)
+        page = kind(page, site, act)
+        healed = time.monotonic()
+        for name, answer in given.items():
+            expect(page.locator(f"[data-ref={name}] input[value={answer}]")).to_be_checked()
+        slowest = max(slowest, time.monotonic() - healed)
+        expect(page.locator("[data-save-state]")).to_have_attribute("data-state", "saved", timeout=40_000)
+    if TORTURE:
+        assert slowest <= RESTORED_SECONDS
+    page.reload()
+    ready(page)
+    for name, answer in given.items():
+        expect(page.locator(f"[data-ref={name}] input[value={answer}]")).to_be_checked()
