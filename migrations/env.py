@@ -9,6 +9,7 @@ from alembic import context
 from sqlalchemy import Engine, event
 
 import qa.accounts.models
+import qa.coaching.training_models
 import qa.core.audit
 import qa.core.jobs
 import qa.core.outbox
@@ -23,6 +24,7 @@ from qa.core.schema import engine_for
 
 MODELS = (
     qa.accounts.models,
+    qa.coaching.training_models,
     qa.core.audit,
     qa.core.jobs,
     qa.core.outbox,

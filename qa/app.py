@@ -11,6 +11,7 @@ from flask_babel import Babel
 from qa.accounts import once, policy, sessions
 from qa.accounts import views as accounts
 from qa.accounts.permissions import Permission
+from qa.coaching import training
 from qa.config import Settings
 from qa.core import clock, crypto, jobs, transport
 from qa.core.actor import Actor
@@ -53,6 +54,7 @@ BLUEPRINTS = (
     mail.bp,
     scorecards.bp,
     evaluations.bp,
+    training.bp,
 )
 
 

@@ -19,6 +19,7 @@ from huey.consumer import Consumer
 from qa.accounts.jobs import apply_due_memberships
 from qa.accounts.notices_service import forget_old_notices
 from qa.accounts.once import forget_old
+from qa.coaching import training_rules
 from qa.config import Settings
 from qa.core import clock, crypto, jobs, outbox, transport
 from qa.core.actor import SYSTEM
@@ -147,6 +148,7 @@ def _release(database: Database, _payload: Payload) -> None:
 
 def _hourly(settings: Settings, database: Database, _payload: Payload) -> None:
     apply_due_memberships(database, clock.now(), settings.zone)
+    training_rules.run_due(database, clock.now())
     with database.transaction() as session:
         forget_old(session, now=clock.now())
 

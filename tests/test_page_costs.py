@@ -187,10 +187,12 @@ PAGES = {
         ("/evaluations/{done}", 12),
         ("/interactions", 8),
         ("/agents/{agent}", 10),
+        ("/training", 12),
     ),
     "lead": (
         ("/", 16),
         ("/agents", 8),
+        ("/training", 16),
         ("/teams/{team}/quality", 8),
         ("/interactions", 8),
         (f"/interactions?after={DEEP}", 8),

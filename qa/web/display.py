@@ -10,6 +10,7 @@ from typing import Any
 
 from qa.config import Settings
 from qa.web.charts.core import change_shown, plain, shown
+from qa.web.markdown import markdown
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -145,6 +146,7 @@ def filters(settings: Settings) -> dict[str, Callable[..., Any]]:
         "hour": hour,
         "due": due,
         "exact": exact_shown(settings.decimals),
+        "markdown": markdown,
         "frozen": frozenset,
         "shown": shown,
         "change_shown": change_shown,

@@ -61,6 +61,12 @@ GROUPS: tuple[tuple[str, tuple[Link, ...]], ...] = (
     (
         "Learn",
         (
+            Link(
+                "Training",
+                "training.index",
+                "book",
+                _roles("agent evaluator coach lead calibrator manager ops admin"),
+            ),
             Link("Scorecards", "scorecards.index", "form", EVERYBODY),
             Link("Comment templates", "evaluations.templates", "comment", _roles("evaluator lead manager")),
         ),
