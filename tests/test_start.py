@@ -96,3 +96,18 @@ def test_the_web_process_loads_nothing_heavy_at_its_start_nor_on_any_page(
     steps = {line.split()[0]: set(line.split()[1:]) for line in done.stdout.splitlines()}
     assert len(steps) == 13
     assert {step: loaded & HEAVY for step, loaded in steps.items() if loaded & HEAVY} == {}
+
+
+def test_a_scorecard_is_brought_in_by_a_process_that_has_loaded_nothing_else(
+    tmp_path: Path, sqlite_template: Path, data_key: Path
+) -> None:
+    shutil.copy(sqlite_template, tmp_path / "candor.db")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("QA_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "qa.cli", "scorecards", "add", "--ready", "chat"],
+        env=kept | {"QA_DATA_DIR": str(tmp_path), "QA_KEY_FILE": str(data_key)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("Chat, version 1: draft.\n", "")

@@ -10,7 +10,7 @@ from sqlalchemy import create_engine, event, insert
 
 from bench.floors.tables import answer, call, draft, meta, person, turn, work
 
-QUESTIONS, TURNS, LONG = 15, 60, 2_160
+QUESTIONS, TURNS, LONG = 20, 60, 2_160
 TEAMS, AGENTS = 40, 600
 DRAFTS = 4_000
 WHEN = datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None)

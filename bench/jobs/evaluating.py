@@ -23,6 +23,9 @@ TURNS, SECONDS = 60, 360
 USERS, ROUNDS, EACH = 8, 5, 2
 BATCH = 50
 PASSWORD = "kettle orbit plum saddle"
+TITLE = "Bench call"
+RECORDS = ("account", "topic", "notes", "follow-up", "tags")
+"""Five questions more than the ready-made form has: twenty."""
 
 
 @dataclass(slots=True)
@@ -41,7 +44,24 @@ class Desk:
         self.site = stage.site()
         self.floor_port = stage.floor().port
         self.manager = Browser(self.site.port).sign_in(self.site.users["manager"])
+        self._add_form()
         self._calls = self._bring_in()
+
+    def _add_form(self) -> None:
+        """Use a form of twenty questions: the ready-made one for calls, and what is written down after it."""
+        ready = self.site.command("scorecards", "export", "voice-support")
+        text = ready.split("\ntests:")[0].replace("form: voice-support", "form: bench-call")
+        text = text.replace("title: Voice support", f"title: {TITLE}")
+        options = '[{ref: y, text: "Yes", points: 1}, {ref: n, text: "No", points: 0, treat_as: fail}]'
+        kept = "\n".join(
+            f"      - {{ref: {ref}, text: The {ref} in the record, help: As the customer said it.,"
+            f" type: single, na: allowed, options: {options}}}"
+            for ref in RECORDS
+        )
+        file = self.stage.folder / "bench-call.yaml"
+        section = "  - ref: records\n    title: Records\n    weight: 20\n    questions:"
+        file.write_text(f"{text}\n{section}\n{kept}\n", encoding="utf-8")
+        self.site.command("scorecards", "add", str(file), "--activate")
 
     def _bring_in(self) -> Iterator[str]:
         """Yield the addresses of six-minute calls of the demo agent, imported fifty at a time."""
@@ -82,7 +102,7 @@ class Desk:
             once=uuid4().hex,
             agent_id=agent[1],
             evaluator_id=options[evaluator.name],
-            scorecard_id=next(value for words, value in options.items() if words.startswith("Voice support")),
+            scorecard_id=next(value for words, value in options.items() if words.startswith(TITLE)),
             due=f"{datetime.now(UTC):%Y-%m-%d}",
         )
 
@@ -103,7 +123,8 @@ class Desk:
         """Answer every question well, as autosave does."""
         evaluator.browser.get(f"{draft}/work")
         changes = [
-            {"question": ref, "field": "answer", "was": None, "value": good} for ref, good in GOOD.items()
+            {"question": ref, "field": "answer", "was": None, "value": good}
+            for ref, good in (GOOD | dict.fromkeys(RECORDS, "y")).items()
         ]
         saved = evaluator.browser.put(f"{draft}/draft", {"changes": changes, "worked_seconds": 5})
         assert (saved["live"]["missing"], saved["live"]["needs"]) == ([], []), saved["live"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from wtforms import (
@@ -24,10 +25,9 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from qa.core.errors import Invalid
 from qa.evaluations.merge import ANSWER, CAUSE, COACHING, COMMENT, WHOLE, WHOLE_FIELDS, Change
 from qa.evaluations.models import COMMENT_MAX, REASON_MAX, SKIP_REASONS, Evaluation
-from qa.evaluations.work_page import QuestionView, SectionView
+from qa.evaluations.work_page import NONE_WORD, Fields, QuestionView, SectionView, blank_form, whole_causes
+from qa.scorecards.queries import ReadyForm
 from qa.web.forms import Form
-
-NONE_WORD = "__none"
 
 
 class ManyField(SelectMultipleField):
@@ -90,6 +90,24 @@ class EvaluationForm(Form):
             Change(WHOLE, name, getattr(evaluation, name), self[name].data or "") for name in WHOLE_FIELDS
         ]
 
+    def sent_fields(self, sections: tuple[SectionView, ...]) -> dict[str, Fields]:
+        """Return what was sent as the fields say it, to show it again beside a refusal."""
+        return {view.name: self._sent(view) for section in sections for view in section.questions}
+
+    def _sent(self, view: QuestionView) -> Fields:
+        data, line = self[view.name].data, self[f"{view.name}-evidence"].raw_data
+        chosen = tuple(data or ()) if view.type == "multi" else () if data is None else (str(data),)
+        return Fields(
+            chosen=chosen,
+            text="" if view.type == "multi" else data or "",
+            is_na=view.answer == "na",
+            comment=self[f"{view.name}-comment"].data or "",
+            root_cause=self[f"{view.name}-cause"].data or "",
+            coaching=bool(self[f"{view.name}-coaching"].data),
+            line=line[0] if line else "",
+            pins=view.pins,
+        )
+
     def _answer(self, view: QuestionView) -> Any:
         data = self[view.name].data
         if view.type == "multi":
@@ -102,25 +120,22 @@ class EvaluationForm(Form):
         return data or None
 
 
-def evaluation_form(
-    sections: tuple[SectionView, ...], whole_causes: Sequence[tuple[str, str]] = ()
-) -> type[EvaluationForm]:
-    """Return the form class of one scorecard: a field for each question, comment, cause and star."""
-    offered = [SelectChoice("", "None"), *(SelectChoice(ref, text) for ref, text in whole_causes)]
+@lru_cache(maxsize=256)
+def evaluation_form(ready: ReadyForm) -> type[EvaluationForm]:
+    """Return the form class of one version, made once: a field for each question, comment, cause and star."""
+    offered = [SelectChoice("", "None"), *(SelectChoice(ref, text) for ref, text in whole_causes(ready))]
     whole = SelectField("Root cause of the whole conversation", [Optional()], choices=offered)
     fields: dict[str, Field] = {"root_cause": whole}
-    for section in sections:
-        for view in section.questions:
-            fields[view.name] = _field(view)
-            fields[f"{view.name}-comment"] = TextAreaField("Comment", [Optional(), Length(max=COMMENT_MAX)])
-            causes = [
-                SelectChoice("", "No root cause"),
-                *(SelectChoice(ref, text) for ref, text in view.causes),
-            ]
-            fields[f"{view.name}-cause"] = SelectField("Root cause", [Optional()], choices=causes)
-            fields[f"{view.name}-coaching"] = BooleanField("Coaching point")
-            fields[f"{view.name}-evidence"] = IntegerField("Evidence, number of the line", [Optional()])
-            fields[f"{view.name}-unpin"] = SelectMultipleField("Remove", choices=[], validate_choice=False)
+    for view in (view for section in blank_form(ready) for view in section.questions):
+        fields[view.name] = _field(view)
+        fields[f"{view.name}-comment"] = TextAreaField("Comment", [Optional(), Length(max=COMMENT_MAX)])
+        causes = [SelectChoice(ref, text) for ref, text in view.causes]
+        fields[f"{view.name}-cause"] = SelectField(
+            "Root cause", [Optional()], choices=[SelectChoice("", "No root cause"), *causes]
+        )
+        fields[f"{view.name}-coaching"] = BooleanField("Coaching point")
+        fields[f"{view.name}-evidence"] = IntegerField("Evidence, number of the line", [Optional()])
+        fields[f"{view.name}-unpin"] = SelectMultipleField("Remove", choices=[], validate_choice=False)
     return type("ScorecardForm", (EvaluationForm,), fields)
 
 

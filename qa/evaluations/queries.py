@@ -26,6 +26,7 @@ IS_OPEN = Assignment.state.in_(bindparam("open", OPEN, expanding=True, literal_e
 """Written out in the statement: an index over some rows is found only by what it says itself."""
 
 GONE = "There is no such evaluation, or you may not see it."
+SUBMITTED = "This evaluation is submitted. A correction is a revision, with a reason."
 
 
 def list_queue(session: Session, actor: Actor, *, limit: int = PAGE) -> list[Assignment]:
@@ -158,7 +159,7 @@ def get_own_draft(session: Session, actor: Actor, evaluation_id: int) -> Evaluat
     """Return one's own draft to work on; somebody else's or a submitted one is refused."""
     found = get_evaluation(session, actor, evaluation_id)
     if found.submitted_at is not None:
-        raise Forbidden("This evaluation is submitted. A correction is a revision, with a reason.")
+        raise Forbidden(SUBMITTED)
     require(actor, P.EVALUATION_EDIT, found.scope)
     return found
 

@@ -18,7 +18,7 @@ from qa.evaluations.history import changed_sentence, compare
 from qa.evaluations.models import Evaluation
 from qa.evaluations.result import result_of, section_points
 from qa.evaluations.words import read_rows, verdict
-from qa.evaluations.work_page import field_values, form_view, pin_view, whole_causes
+from qa.evaluations.work_page import form_view, kept_fields, pin_view, whole_causes
 from qa.evaluations.work_views import bp
 from qa.interactions.conversation import conversation_of
 from qa.interactions.queries import Heard, heard_in
@@ -161,8 +161,7 @@ def revise(evaluation_id: int) -> ResponseReturnValue:
         turns = heard_in(opened, evaluation.interaction_id).turns
     ready = form_of(evaluation.version)
     sections = form_view(ready, evaluation.answers, evaluation.pins, turns)
-    values = {"revision": evaluation.number, **field_values(sections)}
-    form = evaluation_form(sections)(request.form if request.method == "POST" else None, data=values)
+    form = evaluation_form(ready)(request.form, data={"revision": evaluation.number})
     refused = None
     if request.method == "POST":
         try:
@@ -185,10 +184,10 @@ def revise(evaluation_id: int) -> ResponseReturnValue:
             return redirect(url_for(".show", evaluation_id=evaluation_id), 303)
     page = {
         "evaluation": evaluation,
-        "sections": sections,
+        "ready": ready,
+        "fields": form.sent_fields(sections) if refused else kept_fields(sections),
         "form": form,
         "refused": refused,
-        "form_def": ready.form,
     }
     answer = render_template("evaluations/revise.html", **page)
     return answer, refused.status if refused else 200

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from fractions import Fraction
 from typing import Any
 
+from qa.evaluations.desk_queries import AnswerFacts, PinFacts
 from qa.evaluations.models import Answer, Evaluation, Pin
 from qa.interactions.models import Interaction
 from qa.scorecards.compiled import CompiledForm
@@ -18,6 +19,9 @@ from qa.scorecards.results import Result, exact
 from qa.scorecards.scoring import ENGINE_VERSION, score
 
 Answers = dict[str, Any]
+AnswerRow = Answer | AnswerFacts
+PinRow = Pin | PinFacts
+"""To change them they are objects, to show them plain rows with the same names."""
 
 STATE_NAMES = {
     "value": "value",
@@ -38,7 +42,7 @@ def fields_of(interaction: Interaction) -> dict[str, Any]:
     }
 
 
-def answers_of(rows: Iterable[Answer]) -> Answers:
+def answers_of(rows: Iterable[AnswerRow]) -> Answers:
     """Return stored answers as the scorer takes them. A hidden one's value is kept and ignored there."""
     found: Answers = {}
     for row in rows:
@@ -49,7 +53,7 @@ def answers_of(rows: Iterable[Answer]) -> Answers:
     return found
 
 
-def result_of(ready: ReadyForm, interaction: Interaction, rows: Iterable[Answer]) -> Result:
+def result_of(ready: ReadyForm, interaction: Interaction, rows: Iterable[AnswerRow]) -> Result:
     """Score stored answers."""
     return score(ready.compiled, _known(ready.compiled, answers_of(rows)), fields_of(interaction))
 
@@ -80,7 +84,7 @@ def breakdown(result: Result) -> dict[str, Any]:
 
 
 def needs_of(
-    ready: ReadyForm, interaction: Interaction, rows: Iterable[Answer], pins: Iterable[Pin]
+    ready: ReadyForm, interaction: Interaction, rows: Iterable[AnswerRow], pins: Iterable[PinRow]
 ) -> list[dict[str, str]]:
     """Return the required comments and evidence that are not there yet."""
     rows = list(rows)
@@ -95,7 +99,12 @@ def needs_of(
 
 
 def live(
-    ready: ReadyForm, interaction: Interaction, rows: Iterable[Answer], pins: Iterable[Pin], *, decimals: int
+    ready: ReadyForm,
+    interaction: Interaction,
+    rows: Iterable[AnswerRow],
+    pins: Iterable[PinRow],
+    *,
+    decimals: int,
 ) -> dict[str, Any]:
     """Return what the form shows while somebody answers."""
     rows = list(rows)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from qa.evaluations.merge import ANSWER, CAUSE, COACHING
-from qa.evaluations.models import Answer, Pin
-from qa.evaluations.result import answers_of, chosen_words
+from qa.evaluations.result import AnswerRow, PinRow, answers_of, chosen_words
 from qa.interactions.queries import Said
 from qa.scorecards.compiled import CompiledQuestion
 from qa.scorecards.display import shown
 from qa.scorecards.form import Question
 from qa.scorecards.queries import ReadyForm
+
+NONE_WORD = "__none"
+"""What the form says for "none of these options"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +49,8 @@ class PinView:
         return {name: getattr(self, name) for name in self.__slots__} | {"question": question}
 
 
-@dataclass(frozen=True, slots=True)
-class QuestionView:
-    """One question of the form."""
+class QuestionView(NamedTuple):
+    """One question of the form; from ``answer`` on: what is kept of it in one evaluation."""
 
     number: int
     ref: str
@@ -65,16 +67,15 @@ class QuestionView:
     bonus: bool
     conditional: bool
     default: Any
-    answer: Any
-    comment: str
-    root_cause: str
-    coaching: bool
     causes: tuple[tuple[str, str], ...]
-    pins: tuple[PinView, ...]
+    answer: Any = None
+    comment: str = ""
+    root_cause: str = ""
+    coaching: bool = False
+    pins: tuple[PinView, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SectionView:
+class SectionView(NamedTuple):
     """A section with its questions, in order."""
 
     ref: str
@@ -89,15 +90,31 @@ def whole_causes(ready: ReadyForm) -> list[tuple[str, str]]:
     return [(cause.ref, cause.text) for cause in ready.form.root_causes]
 
 
-def field_values(sections: Iterable[SectionView]) -> dict[str, Any]:
-    """Return what is stored as the plain form's fields are filled."""
-    values: dict[str, Any] = {}
-    for view in (view for section in sections for view in section.questions):
-        values[view.name] = view.answer if view.type == "multi" or view.answer is None else str(view.answer)
-        values[f"{view.name}-comment"] = view.comment
-        values[f"{view.name}-cause"] = view.root_cause
-        values[f"{view.name}-coaching"] = view.coaching
-    return values
+class Fields(NamedTuple):
+    """What the fields of one question say: as they are kept, or as somebody sent them."""
+
+    chosen: tuple[str, ...]
+    text: str
+    is_na: bool
+    comment: str
+    root_cause: str
+    coaching: bool
+    line: str
+    pins: tuple[PinView, ...]
+
+
+def kept_fields(sections: Iterable[SectionView]) -> dict[str, Fields]:
+    """Return what is kept as the form's fields say it, by the name of the question's field."""
+    return {view.name: _kept(view) for section in sections for view in section.questions}
+
+
+def _kept(view: QuestionView) -> Fields:
+    answer = view.answer
+    many = isinstance(answer, list)
+    chosen = tuple(map(str, answer)) or (NONE_WORD,) if many else () if answer is None else (str(answer),)
+    text = "" if many or answer in (None, "na") else str(answer)
+    own = (view.comment, view.root_cause, view.coaching)
+    return Fields(chosen, text, answer == "na", *own, line="", pins=view.pins)
 
 
 def field_words(ready: ReadyForm, ref: str, name: str, value: Any) -> str:
@@ -112,7 +129,7 @@ def field_words(ready: ReadyForm, ref: str, name: str, value: Any) -> str:
 
 
 def form_view(
-    ready: ReadyForm, answers: Iterable[Answer], pins: Iterable[Pin], turns: Iterable[Said]
+    ready: ReadyForm, answers: Iterable[AnswerRow], pins: Iterable[PinRow], turns: Iterable[Said]
 ) -> tuple[SectionView, ...]:
     """Return the sections of the form with what is answered so far."""
     rows = list(answers)
@@ -121,22 +138,45 @@ def form_view(
     pinned: dict[str, list[PinView]] = {}
     for pin in pins:
         pinned.setdefault(pin.question, []).append(pin_view(pin, quotes))
-    shares = section_shares(ready)
-    sections = []
-    for section in ready.form.all_sections():
-        views = tuple(
-            _question(
-                ready,
-                question,
-                given.get(question.ref),
-                stored.get(question.ref),
-                pinned.get(question.ref, []),
+    return tuple(
+        section._replace(
+            questions=tuple(
+                _filled(view, given.get(view.ref), stored.get(view.ref), pinned.get(view.ref, ()))
+                for view in section.questions
             )
-            for question in section.questions
         )
-        share = shares.get(section.ref, "")
-        sections.append(SectionView(section.ref, section.label, section.help, share, views))
-    return tuple(sections)
+        for section in blank_form(ready)
+    )
+
+
+def _filled(
+    view: QuestionView, answer: Any, stored: AnswerRow | None, pins: Sequence[PinView]
+) -> QuestionView:
+    if stored is None:
+        return view._replace(pins=tuple(pins)) if pins else view
+    return view._replace(
+        answer=answer,
+        comment=stored.comment,
+        root_cause=stored.root_cause,
+        coaching=stored.coaching,
+        pins=tuple(pins),
+    )
+
+
+@lru_cache(maxsize=256)
+def blank_form(ready: ReadyForm) -> tuple[SectionView, ...]:
+    """Return the sections of a form without answers, made once for each version."""
+    shares = section_shares(ready)
+    return tuple(
+        SectionView(
+            section.ref,
+            section.label,
+            section.help,
+            shares.get(section.ref, ""),
+            tuple(_question(ready, question) for question in section.questions),
+        )
+        for section in ready.form.all_sections()
+    )
 
 
 def section_shares(ready: ReadyForm) -> dict[str, str]:
@@ -148,9 +188,7 @@ def section_shares(ready: ReadyForm) -> dict[str, str]:
     return {ref: shown(100 * one / whole, 1).removesuffix(".0") for ref, one in weights.items() if whole}
 
 
-def _question(
-    ready: ReadyForm, question: Question, answer: Any, stored: Answer | None, pins: list[PinView]
-) -> QuestionView:
+def _question(ready: ReadyForm, question: Question) -> QuestionView:
     compiled = ready.compiled.by_ref[question.ref]
     causes = [(cause.ref, cause.text) for cause in ready.form.root_causes]
     if question.root_causes is not None:
@@ -172,12 +210,7 @@ def _question(
         bonus=question.bonus,
         conditional=bool(compiled.conditions),
         default=question.default,
-        answer=answer,
-        comment=stored.comment if stored else "",
-        root_cause=stored.root_cause if stored else "",
-        coaching=bool(stored and stored.coaching),
         causes=tuple(causes),
-        pins=tuple(pins),
     )
 
 
@@ -192,7 +225,7 @@ def _options(question: CompiledQuestion) -> tuple[OptionView, ...]:
     return tuple(views)
 
 
-def pin_view(pin: Pin, turns: Mapping[int, Said]) -> PinView:
+def pin_view(pin: PinRow, turns: Mapping[int, Said]) -> PinView:
     """Return a piece of evidence with the words it points at."""
     turn = turns.get(pin.turn_id or 0)
     if turn is not None:
@@ -212,7 +245,7 @@ def pin_view(pin: Pin, turns: Mapping[int, Said]) -> PinView:
     )
 
 
-def _heard(pin: Pin, turns: Iterable[Said]) -> str:
+def _heard(pin: PinRow, turns: Iterable[Said]) -> str:
     """Return what is said at the pinned moment, as far as the transcript knows."""
     start, end = pin.start_ms or 0, pin.end_ms or 0
     said = [

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
 from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
+from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -17,7 +19,9 @@ from qa.core.errors import Conflict, Forbidden, Invalid
 from qa.core.text import faults_in
 from qa.evaluations import draft_service as service
 from qa.evaluations import queries
+from qa.evaluations.desk_queries import get_desk
 from qa.evaluations.forms import EvaluationForm, evaluation_form
+from qa.evaluations.markup import QuestionMarkup
 from qa.evaluations.merge import (
     CAUSE,
     FIELDS,
@@ -29,17 +33,22 @@ from qa.evaluations.merge import (
     Conflicting,
 )
 from qa.evaluations.models import Evaluation
-from qa.evaluations.result import answers_of, chosen_words, live, result_of
-from qa.evaluations.work_page import SectionView, field_values, field_words, form_view, whole_causes
+from qa.evaluations.result import AnswerRow, PinRow, answers_of, chosen_words, live, result_of
+from qa.evaluations.work_page import SectionView, field_words, form_view, kept_fields
 from qa.interactions.conversation import conversation_of
-from qa.interactions.queries import get_conversation, heard_in
 from qa.scorecards.queries import ReadyForm, form_of
+from qa.scorecards.results import Result
 from qa.scorecards.waterfall import waterfall
 from qa.web.access import claims
 from qa.web.charts.waterfall import chart
 from qa.web.context import current_actor, reading, settings, transaction
 
 bp = Blueprint("evaluations", __name__, template_folder="templates")
+
+
+@bp.record_once
+def _compile_markup(state: BlueprintSetupState) -> None:
+    state.app.jinja_env.globals["questions_of"] = QuestionMarkup(state.app.jinja_env)
 
 
 @bp.get("/evaluations/<int:evaluation_id>/work")
@@ -58,37 +67,29 @@ def work(evaluation_id: int) -> ResponseReturnValue:
 
 def _page_facts(opened: Session, evaluation_id: int) -> dict[str, Any]:
     actor = current_actor()
-    evaluation = queries.get_own_draft(opened, actor, evaluation_id)
-    found = get_conversation(opened, actor, evaluation.interaction_id)
-    heard = heard_in(opened, found.id)
+    desk = get_desk(opened, actor, evaluation_id)
+    evaluation = desk.evaluation
     ready = form_of(evaluation.version)
-    sections = form_view(ready, evaluation.answers, evaluation.pins, heard.turns)
-    shown_live = _live(ready, evaluation)
+    sections = form_view(ready, desk.answers, desk.pins, desk.heard.turns)
     return {
         "evaluation": evaluation,
         "version": evaluation.version,
-        "form_def": ready.form,
+        "ready": ready,
         "sections": sections,
-        "form": _filled(sections, evaluation, whole_causes(ready)),
-        "live": shown_live,
-        "conversation": conversation_of(found, heard),
-        "interaction": found,
+        "fields": kept_fields(sections),
+        "whole": {name: getattr(evaluation, name) for name in WHOLE_FIELDS},
+        "live": _live(ready, evaluation, desk.answers, desk.pins),
+        "conversation": conversation_of(evaluation.interaction, desk.heard),
+        "interaction": evaluation.interaction,
         "templates": queries.list_templates(opened, actor),
         "open_count": queries.count_open(opened, actor),
     }
 
 
-def _filled(
-    sections: tuple[SectionView, ...], evaluation: Evaluation, causes: list[tuple[str, str]]
-) -> EvaluationForm:
-    values = {"revision": evaluation.revision, **{name: getattr(evaluation, name) for name in WHOLE_FIELDS}}
-    return evaluation_form(sections, causes)(data=values | field_values(sections))
-
-
-def _live(ready: ReadyForm, evaluation: Evaluation) -> dict[str, Any]:
-    return live(
-        ready, evaluation.interaction, evaluation.answers, evaluation.pins, decimals=settings().decimals
-    )
+def _live(
+    ready: ReadyForm, evaluation: Evaluation, answers: Iterable[AnswerRow], pins: Iterable[PinRow]
+) -> dict[str, Any]:
+    return live(ready, evaluation.interaction, answers, pins, decimals=settings().decimals)
 
 
 @bp.put("/evaluations/<int:evaluation_id>/draft")
@@ -108,7 +109,7 @@ def autosave(evaluation_id: int) -> ResponseReturnValue:
             return jsonify(error=sentence, revision=evaluation.revision, conflicts=told), 409
         return jsonify(
             revision=evaluation.revision,
-            live=_live(ready, evaluation),
+            live=_live(ready, evaluation, evaluation.answers, evaluation.pins),
             answers=stored,
             comments={row.question: row.comment for row in evaluation.answers if row.comment},
             causes={row.question: row.root_cause for row in evaluation.answers if row.root_cause},
@@ -189,7 +190,7 @@ def save_plain(evaluation_id: int) -> ResponseReturnValue:
     with reading() as opened:
         page = _page_facts(opened, evaluation_id)
     sections, evaluation = page["sections"], page["evaluation"]
-    form = evaluation_form(sections, whole_causes(form_of(evaluation.version)))(request.form)
+    form = evaluation_form(page["ready"])(request.form)
     try:
         _refuse_stale(form, evaluation)
         lines = {line.position: line.turn_id for line in page["conversation"].lines if line.turn_id}
@@ -205,7 +206,8 @@ def save_plain(evaluation_id: int) -> ResponseReturnValue:
             raise Conflict(STALE)
     except (Invalid, Conflict) as error:
         named = getattr(error, "errors", {})
-        page |= {"form": form, "refused": error.message, "refusals": named, "draft_key": ""}
+        page |= {"fields": form.sent_fields(sections), "whole": form.data}
+        page |= {"refused": error.message, "refusals": named, "draft_key": ""}
         return render_template("evaluations/work.html", **page), error.status
     target = ".sheet" if request.form.get("then") == "sheet" else ".work"
     return redirect(url_for(target, evaluation_id=evaluation_id), 303)
@@ -232,34 +234,30 @@ def sheet(evaluation_id: int) -> ResponseReturnValue:
 def _sheet(evaluation_id: int, refused: Invalid | None) -> str:
     actor = current_actor()
     with reading() as opened:
-        evaluation = queries.get_own_draft(opened, actor, evaluation_id)
-        found = get_conversation(opened, actor, evaluation.interaction_id)
-        turns = heard_in(opened, found.id).turns
+        desk = get_desk(opened, actor, evaluation_id)
+        evaluation = desk.evaluation
         following = queries.find_next(opened, actor, but=evaluation.assignment_id)
     ready = form_of(evaluation.version)
-    result = result_of(ready, evaluation.interaction, evaluation.answers)
-    sections = form_view(ready, evaluation.answers, evaluation.pins, turns)
+    result = result_of(ready, evaluation.interaction, desk.answers)
+    sections = form_view(ready, desk.answers, desk.pins, desk.heard.turns)
     name = "evaluations/_sheet.html" if request.headers.get("X-Fragment") else "evaluations/sheet.html"
     return render_template(
         name,
         evaluation=evaluation,
-        interaction=found,
+        interaction=evaluation.interaction,
         version=evaluation.version,
         form_def=ready.form,
-        live=_live(ready, evaluation),
+        live=_live(ready, evaluation, desk.answers, desk.pins),
         questions={view.ref: view for section in sections for view in section.questions},
-        failing=_failing(ready, evaluation, sections),
+        failing=_failing(ready, result, sections),
         figure=chart(waterfall(ready.compiled, result), ready.compiled.pass_mark, settings().decimals),
         following=following,
         refused=refused,
     )
 
 
-def _failing(
-    ready: ReadyForm, evaluation: Evaluation, sections: tuple[SectionView, ...]
-) -> list[dict[str, Any]]:
+def _failing(ready: ReadyForm, result: Result, sections: tuple[SectionView, ...]) -> list[dict[str, Any]]:
     """Return the questions that lose points or fail, in form order, as the agent will read them."""
-    result = result_of(ready, evaluation.interaction, evaluation.answers)
     views = {view.ref: view for section in sections for view in section.questions}
     causes = {cause.ref for cause in result.fail_causes}
     return [

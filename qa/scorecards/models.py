@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from qa.accounts.models import User
 from qa.core.actor import Scope
 from qa.core.db import Base, UtcDateTime
 
@@ -49,10 +50,10 @@ class ScorecardVersion(Base):
     state: Mapped[str] = mapped_column(String(10), default=DRAFT)
     title: Mapped[str] = mapped_column(String(TITLE_MAX))
     yaml: Mapped[str] = mapped_column(Text)
-    made_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    made_by_id: Mapped[int | None] = mapped_column(ForeignKey(User.id))
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
     activated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    activated_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    activated_by_id: Mapped[int | None] = mapped_column(ForeignKey(User.id))
     retired_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     scorecard: Mapped[Scorecard] = relationship(lazy="raise", back_populates="versions")

@@ -18,9 +18,9 @@ from qa.scorecards.form import Form
 from qa.scorecards.models import ACTIVE, Scorecard, ScorecardVersion
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ReadyForm:
-    """A version's form, read and compiled once per process."""
+    """A version's form, read and compiled once per process: there is one of each, so it can be a key."""
 
     form: Form
     compiled: CompiledForm
