@@ -10,7 +10,6 @@ from wtforms import (
     BooleanField,
     DateField,
     Field,
-    HiddenField,
     IntegerField,
     RadioField,
     SelectField,
@@ -207,6 +206,6 @@ class VoidForm(Form):
 class TemplateForm(Form):
     """A comment template."""
 
-    template_id = HiddenField("Template", [Optional()])
     title = StringField("Title", [InputRequired("Type a title."), Length(max=120)])
     text = TextAreaField("Text", [InputRequired("Type the text."), Length(max=COMMENT_MAX)])
+    shared = BooleanField("Share it with everybody")

@@ -301,3 +301,12 @@ def list_templates(session: Session, actor: Actor) -> list[CommentTemplate]:
     require(actor, P.SCORECARD_READ)
     mine = or_(CommentTemplate.owner_id.is_(None), CommentTemplate.owner_id == actor.id)
     return list(session.scalars(select(CommentTemplate).where(mine).order_by(CommentTemplate.title)))
+
+
+def get_template(session: Session, actor: Actor, template_id: int) -> CommentTemplate:
+    """Return a template that the actor may change: one's own, or a shared one as QA manager."""
+    template = session.get(CommentTemplate, template_id)
+    if template is None or template.owner_id not in {None, actor.id}:
+        raise NotFound("There is no such template.")
+    require(actor, P.COMMENT_TEMPLATE_EDIT, template.scope)
+    return template

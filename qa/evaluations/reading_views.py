@@ -12,8 +12,8 @@ from qa.accounts.policy import allowed
 from qa.core import clock
 from qa.core.errors import Conflict, Invalid, NotFound
 from qa.evaluations import life_service as service
-from qa.evaluations import queries, templates_service
-from qa.evaluations.forms import AcknowledgeForm, TemplateForm, VoidForm, evaluation_form
+from qa.evaluations import queries
+from qa.evaluations.forms import AcknowledgeForm, VoidForm, evaluation_form
 from qa.evaluations.history import changed_sentence, compare
 from qa.evaluations.models import Evaluation
 from qa.evaluations.result import result_of, section_points
@@ -25,7 +25,7 @@ from qa.interactions.queries import Heard, heard_in
 from qa.scorecards.queries import form_of, list_scorecards
 from qa.scorecards.results import SectionResult
 from qa.scorecards.waterfall import waterfall
-from qa.web.access import claims, signed_in
+from qa.web.access import claims
 from qa.web.asked import asked_id
 from qa.web.charts.waterfall import chart
 from qa.web.context import current_actor, reading, settings, transaction
@@ -240,40 +240,3 @@ def void(evaluation_id: int) -> ResponseReturnValue:
             return redirect(url_for(".show", evaluation_id=evaluation_id), 303)
     status = 422 if request.method == "POST" else 200
     return render_template("evaluations/void.html", evaluation=evaluation, form=form), status
-
-
-@bp.route("/comment-templates", methods=["GET", "POST"])
-@signed_in
-def templates() -> ResponseReturnValue:
-    """Show one's own and the shared comment templates; keep a new one."""
-    form = TemplateForm(request.form)
-    if request.method == "POST" and form.validate():
-        try:
-            with transaction() as opened:
-                templates_service.add_template(
-                    opened,
-                    current_actor(),
-                    title=str(form.title.data),
-                    text=str(form.text.data),
-                    shared="shared" in request.form,
-                    now=clock.now(),
-                )
-        except Invalid as error:
-            form.take(error)
-        else:
-            flash("Kept.", "success")
-            return redirect(url_for(".templates"), 303)
-    with reading() as opened:
-        found = queries.list_templates(opened, current_actor())
-    status = 422 if request.method == "POST" else 200
-    return render_template("evaluations/templates.html", templates=found, form=form), status
-
-
-@bp.post("/comment-templates/<int:template_id>/remove")
-@signed_in
-def remove_template(template_id: int) -> ResponseReturnValue:
-    """Remove a comment template."""
-    with transaction() as opened:
-        templates_service.remove_template(opened, current_actor(), template_id, now=clock.now())
-    flash("Removed.", "success")
-    return redirect(url_for(".templates"), 303)
