@@ -95,9 +95,16 @@ def workspace(page: Page, site: Site, keep: object, *, own: bool) -> None:
         open_voice_call(page)
     for key in ("1", "1", "2", "k"):
         page.keyboard.press(key)
+    conversation = page.get_by_role("tab", name="Conversation")
+    if conversation.is_visible():
+        conversation.click()
+        page.wait_for_timeout(300)
+        keep("conversation")  # type: ignore[operator]
     page.locator("[data-seek-to]").nth(6).click()
     page.wait_for_timeout(600)
     page.keyboard.press("Space")
+    if conversation.is_visible():
+        page.get_by_role("tab", name="Form").click()
     page.locator("[data-form]").click(position={"x": 5, "y": 5})
     page.wait_for_timeout(1_200)
     keep("workspace")  # type: ignore[operator]
