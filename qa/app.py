@@ -23,6 +23,7 @@ from qa.extensions import views as extensions
 from qa.insights import views as insights
 from qa.interactions import alias_views as aliases
 from qa.interactions import original_views as originals
+from qa.interactions import speech_views as speech
 from qa.interactions import views as interactions
 from qa.interactions.sources import views as sources
 from qa.scorecards import views as scorecards
@@ -49,6 +50,7 @@ BLUEPRINTS = (
     interactions.bp,
     aliases.bp,
     originals.bp,
+    speech.bp,
     sources.bp,
     extensions.bp,
     mail.bp,

@@ -179,6 +179,11 @@ class Settings:
         return self.data_path / "plugin-work"
 
     @property
+    def speech_path(self) -> Path:
+        """Return the folder in which recordings are opened for the plugin that transcribes them."""
+        return self.data_path / "transcribing"
+
+    @property
     def zone(self) -> ZoneInfo:
         """Return the site's time zone."""
         return ZoneInfo(self.values["time_zone"])

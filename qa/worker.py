@@ -35,7 +35,7 @@ from qa.extensions.look_service import LOOK_JOB
 from qa.extensions.outgoing_service import Carrier, forget_settled
 from qa.extensions.runtime import Runtime
 from qa.interactions import jobs as recordings
-from qa.interactions import original_service, redaction_jobs
+from qa.interactions import original_service, redaction_jobs, speech_jobs, transcript_view
 from qa.interactions import plugin_view as interaction_view
 from qa.interactions.alias_service import REATTRIBUTE_JOB
 from qa.interactions.sources import jobs as sources
@@ -54,6 +54,7 @@ TOLD_TO_PLUGINS: dict[str, events.ReadPayload] = {
     "EvaluationRevised": events.about(evaluation_view.HOOK, "revised", "evaluation_id"),
     "EvaluationVoided": events.about(evaluation_view.HOOK, "voided", "evaluation_id"),
     "InteractionsChanged": interaction_view.happenings,
+    "TranscriptReady": events.about(transcript_view.HOOK, "ready", "interaction_id"),
 }
 """Event: which hook of plugins is told of it, and what."""
 
@@ -73,6 +74,7 @@ LEAVE_SECONDS = 25
 
 def make_kinds(settings: Settings, keys: crypto.Keys, plugins: Runtime, runner: sources.Runner) -> Kinds:
     """Return every kind of work by its name."""
+    redaction = redaction_jobs.Redaction(keys, plugins, settings.redaction_patterns)
     return {
         "noop": Kind(_noop),
         outbox.JOB_KIND: Kind(partial(_deliver, make_reactions(keys, plugins))),
@@ -80,7 +82,10 @@ def make_kinds(settings: Settings, keys: crypto.Keys, plugins: Runtime, runner: 
         **sources.kinds(runner),
         "evaluations.release_due": Kind(_release),
         REATTRIBUTE_JOB: Kind(recordings.move_history),
-        **redaction_jobs.kinds(redaction_jobs.Redaction(keys, plugins, settings.redaction_patterns)),
+        **redaction_jobs.kinds(redaction),
+        **speech_jobs.kinds(
+            speech_jobs.Speech(keys, plugins, runner.storage, settings.speech_path, redaction)
+        ),
         "hourly": Kind(partial(_hourly, settings)),
         "daily": Kind(partial(_daily, settings)),
         "media.describe": ChildKind(
@@ -106,10 +111,15 @@ def make_reactions(keys: crypto.Keys, plugins: Runtime) -> outbox.Reactions:
     told = {name: ("plugins", events.reaction(plugins, keys, read)) for name, read in TOLD_TO_PLUGINS.items()}
     noted = {name: ("sources", write_back.reaction(keys, change)) for name, change in WRITTEN_BACK.items()}
     mailed = {"NoticeMade": ("mail", partial(mail_service.put_down, keys))}
-    names = {*REACTIONS, *noted, *told, *mailed}
+    speech = speech_jobs.reactions(plugins)
+    names = {*REACTIONS, *speech, *noted, *told, *mailed}
     others = (noted, told, mailed)
     return {
-        name: (*REACTIONS.get(name, ()), *(table[name] for table in others if name in table))
+        name: (
+            *REACTIONS.get(name, ()),
+            *speech.get(name, ()),
+            *(table[name] for table in others if name in table),
+        )
         for name in names
     }
 
@@ -120,6 +130,7 @@ def make_carriers(settings: Settings, keys: crypto.Keys) -> dict[str, Carrier]:
     makers: dict[str, events.MakeArguments] = {
         evaluation_view.HOOK: partial(evaluation_view.arguments, public_url),
         interaction_view.HOOK: partial(interaction_view.arguments, public_url),
+        transcript_view.HOOK: partial(transcript_view.arguments, public_url),
     }
     return {
         events.EVENT: partial(events.carry, makers),

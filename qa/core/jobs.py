@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -37,6 +37,8 @@ from qa.core import clock
 from qa.core.db import Base, Database, UtcDateTime, insert_unless_there
 
 LEASE = timedelta(seconds=60)
+BEFORE_ALL = datetime(2000, 1, 1, tzinfo=UTC)
+"""When a job was due that goes before all others."""
 LONGEST_PAUSE = timedelta(seconds=300)
 QUEUES = ("fast", "import", "media", "model")
 STATES = ("queued", "running", "done", "cancelled", "dead")
@@ -364,6 +366,12 @@ def ask_cancel(session: Session, job_id: int, *, now: datetime) -> bool:
         _changed(session, waiting.values(state="cancelled", finished_at=now))
         or _changed(session, running.values(cancel_asked=True))
     ) == 1
+
+
+def hurry(session: Session, job_id: int) -> bool:
+    """Put a waiting job before all others of its queue; False when it does not wait any more."""
+    waiting = update(Job).where(Job.id == job_id, Job.state == "queued", Job.attempt == 0)
+    return _changed(session, waiting.values(run_after=BEFORE_ALL)) == 1
 
 
 def absorb(session: Session, kind: str) -> int:

@@ -65,7 +65,20 @@ class ChildKind:
     give_up: Callable[[Session, Payload, str, datetime], None] = _forget
 
 
-Kinds = Mapping[str, Kind | ChildKind]
+@dataclass(frozen=True, slots=True)
+class HostedKind:
+    """Long work in a process that somebody else keeps, such as a plugin's: watched and kept like a child's.
+
+    ``run`` does it in the worker's thread, asks what it is given whether to go on, and raises ``Unwanted``
+    when told not to; None as its answer means that there was nothing to do.
+    """
+
+    run: Callable[[Database, Payload, Callable[[Progress | None], bool]], Any]
+    keep: Callable[[Session, Payload, Any, datetime], None]
+    give_up: Callable[[Session, Payload, str, datetime], None] = _forget
+
+
+Kinds = Mapping[str, Kind | ChildKind | HostedKind]
 Schedules = Sequence[tuple[str, timedelta]]
 FINAL = (NotFound, Forbidden, Invalid)
 """Refusals: another attempt would be refused again."""
@@ -222,7 +235,7 @@ class Worker:
         kind = self.kinds.get(taken.kind)
         if outcome.end == "done":
             ours = jobs.finish(session, taken, now=now)
-            if ours and isinstance(kind, ChildKind) and outcome.answer is not None:
+            if ours and isinstance(kind, ChildKind | HostedKind) and outcome.answer is not None:
                 kind.keep(session, taken.payload, outcome.answer, clock.now())
         elif outcome.end == "cancelled":
             jobs.end_cancelled(session, taken, now=now)
@@ -234,7 +247,7 @@ class Worker:
     def _give_up(self, kind_name: str, payload: Payload, reason: str) -> None:
         """Write what people shall read; after the job's own end, which must not hang on it."""
         kind = self.kinds.get(kind_name)
-        if not isinstance(kind, ChildKind):
+        if not isinstance(kind, ChildKind | HostedKind):
             return
         try:
             with self.database.transaction() as session:
@@ -265,6 +278,8 @@ class Worker:
                 outcome = Outcome("refused", f"This program knows no work called {taken.kind}.")
             elif isinstance(kind, ChildKind):
                 outcome = self._in_child(kind, taken)
+            elif isinstance(kind, HostedKind):
+                outcome = self._hosted(kind, taken)
             else:
                 kind.run(self.database, taken.payload)
                 outcome = Outcome("done")
@@ -297,6 +312,13 @@ class Worker:
         except ChildFailed as error:
             return Outcome("failed", str(error))
         return Outcome("done", answer=answer)
+
+    def _hosted(self, kind: HostedKind, taken: jobs.Taken) -> Outcome:
+        watch = _Watch(self, taken)
+        try:
+            return Outcome("done", answer=kind.run(self.database, taken.payload, watch.is_wanted))
+        except Unwanted:
+            return Outcome(watch.end)
 
     # --- beside the work -----------------------------------------------------
 

@@ -19,6 +19,28 @@ class InteractionsChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingReady(Event):
+    """The worker has looked at a recording: it can be heard."""
+
+    recording_id: int
+    interaction_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptReady(Event):
+    """A conversation has a redacted text made from its recording."""
+
+    interaction_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationEnriched(Event):
+    """What plugins and the core measure in a conversation is known."""
+
+    interaction_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class AccountMatched(Event):
     """An account of another system became somebody's, somebody else's, or nobody's."""
 

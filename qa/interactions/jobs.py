@@ -53,7 +53,7 @@ def tones_for(session: Session, recording: Recording) -> list[list[Any]]:
     return found or []
 
 
-def keep_answer(session: Session, payload: dict[str, Any], answer: dict[str, Any], _now: datetime) -> None:
+def keep_answer(session: Session, payload: dict[str, Any], answer: dict[str, Any], now: datetime) -> None:
     """Keep what the child found out."""
     service.store_media_result(
         session,
@@ -61,13 +61,14 @@ def keep_answer(session: Session, payload: dict[str, Any], answer: dict[str, Any
         recording_id=payload["recording_id"],
         described=answer.get("described"),
         broken=answer.get("broken"),
+        now=now,
     )
 
 
-def give_up(session: Session, payload: dict[str, Any], _reason: str, _now: datetime) -> None:
+def give_up(session: Session, payload: dict[str, Any], _reason: str, now: datetime) -> None:
     """Show a recording as broken that no child survived."""
     service.store_media_result(
-        session, SYSTEM, recording_id=payload["recording_id"], described=None, broken=UNREADABLE
+        session, SYSTEM, recording_id=payload["recording_id"], described=None, broken=UNREADABLE, now=now
     )
 
 

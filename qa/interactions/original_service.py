@@ -21,7 +21,7 @@ from qa.core.actor import SYSTEM, Actor
 from qa.core.crypto import Keys
 from qa.core.errors import Invalid, NotFound
 from qa.interactions.models import Interaction, InteractionTag, Recording, SealedOriginal, Turn
-from qa.interactions.redacting import DONE, HELD_BACK, WAITING, Raw, Safe, Said, unseal
+from qa.interactions.redacting import DONE, HELD_BACK, WAITING, Raw, Safe, Said, seal, unseal
 from qa.interactions.service import MEDIA_JOB
 from qa.interactions.storing_service import enqueue_redaction
 from qa.interactions.transcript import Word, words_in
@@ -164,6 +164,20 @@ def keep_sealed(session: Session, actor: Actor, interaction_id: int, safe: Safe,
     row = known or SealedOriginal(interaction_id=interaction_id)
     row.sealed, row.hidden, row.tones, row.sealed_at = safe.sealed, safe.hidden, safe.tones, now
     session.add(row)
+
+
+def keep_sealed_words(
+    session: Session, actor: Actor, interaction_id: int, safe: Safe, *, keys: Keys, now: datetime
+) -> None:
+    """Seal the words of a transcript beside what was sealed of the conversation's facts when it came in."""
+    require(actor, P.RECORDING_UNREDACTED)
+    known = find_sealed(session, actor, interaction_id)
+    if known is None or safe.sealed is None:
+        if safe.sealed is not None:
+            keep_sealed(session, actor, interaction_id, safe, now=now)
+        return
+    both = {**unseal(keys, safe.sealed), **unseal(keys, known.sealed)}
+    known.sealed, known.hidden, known.tones, known.sealed_at = seal(keys, both), safe.hidden, safe.tones, now
 
 
 def have_covered(

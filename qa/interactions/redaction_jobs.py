@@ -55,7 +55,7 @@ class Redaction:
         """Redact one conversation from its originals and keep what came of it."""
         with database.reading() as session:
             raw = originals.raw_of(session, SYSTEM, interaction_id, keys=self.keys)
-            offers = self._redactors(session)
+            offers = self.redactors(session)
         if raw is None:
             return
         safe = self.safe_of(database, raw, offers)
@@ -64,7 +64,7 @@ class Redaction:
                 session, SYSTEM, interaction_id, safe, of=raw.content_hash, now=clock.now()
             )
 
-    def _redactors(self, session: Session) -> list[tuple[str, str]] | None:
+    def redactors(self, session: Session) -> list[tuple[str, str]] | None:
         """Return plugin and key of each redactor; None when one is enabled that does not run."""
         running = [(plugin, offer.key) for plugin, offer in self.plugins.offers(session, "redactor")]
         return None if not running and has_redactors(session, SYSTEM) else running

@@ -16,9 +16,9 @@ from typing import Any
 import click
 
 from qa.core.errors import Invalid
-from qa.interactions import transcript as transcripts
 from qa.interactions.speech_commands import read, tell, transcript_in
-from qa.plugins.api import PluginError, Segment, Transcript, Word
+from qa.interactions.transcript_values import as_value
+from qa.plugins.api import PluginError, Segment, Transcript
 
 GROUP = "qa.speech"
 DISTRIBUTIONS = {"match": "candor-spacy", "transcribe": "candor-whisper"}
@@ -75,34 +75,6 @@ def _served(name: str) -> Callable[..., Any]:
             f"Install it whole: pip install {distribution}"
         ) from None
     return function
-
-
-def as_value(transcript: transcripts.Transcript) -> Transcript:
-    """Return a transcript as plugins take it: seconds, and only words that fit their text."""
-    return Transcript(
-        segments=[
-            Segment(
-                _seconds(one.start_ms),
-                _seconds(one.end_ms),
-                one.text,
-                channel=one.channel,
-                speaker=one.speaker,  # type: ignore[arg-type]
-                conf=one.conf,
-                words=[Word(w.text, _seconds(w.start_ms), _seconds(w.end_ms), w.conf) for w in one.words],
-            )
-            for one in transcript.segments
-        ],
-        duration=_seconds(transcript.duration_ms),
-        language=transcript.language,
-        holds=None
-        if transcript.holds is None
-        else [(_seconds(start), _seconds(end)) for start, end in transcript.holds],
-        truncated=transcript.truncated,
-    )
-
-
-def _seconds(ms: int) -> float:
-    return transcripts.seconds(ms)
 
 
 def as_json(transcript: Transcript) -> dict[str, Any]:

@@ -11,11 +11,13 @@ from sqlalchemy.orm import Session
 
 from qa.accounts.permissions import Permission as P
 from qa.accounts.policy import require
-from qa.core import audit, jobs
+from qa.core import audit, jobs, outbox
 from qa.core.actor import SYSTEM, Actor, by
 from qa.core.errors import Invalid, NotFound
 from qa.core.storage import Stored
+from qa.interactions.events import RecordingReady
 from qa.interactions.models import Interaction, Recording, SealedOriginal, Viewer
+from qa.interactions.speech_models import Transcription
 
 MEDIA_JOB = "media.describe"
 LISTEN_PAUSE = timedelta(minutes=10)
@@ -65,6 +67,7 @@ def store_media_result(
     recording_id: int,
     described: Mapping[str, Any] | None,
     broken: str | None,
+    now: datetime,
 ) -> None:
     """Keep what the worker found out about a recording: facts and peaks, or why it cannot be heard."""
     require(actor, P.RECORDING_UPLOAD, by(actor.id))
@@ -77,6 +80,7 @@ def store_media_result(
     wanted = select(SealedOriginal.tones).where(SealedOriginal.interaction_id == row.interaction_id)
     if (described.get("covered") or []) != (session.scalar(wanted) or []):
         return  # more was hidden meanwhile: another job covers that too, until then nothing is heard
+    is_new = row.format == ""
     row.state, row.problem = "ready", None
     for name, value in described.items():
         setattr(row, name, value)
@@ -85,6 +89,8 @@ def store_media_result(
         .where(Interaction.id == row.interaction_id, Interaction.duration_ms.is_(None))
         .values(duration_ms=row.duration_ms)
     )
+    if is_new:
+        outbox.emit(session, RecordingReady(row.id, row.interaction_id), now=now)
 
 
 def give_viewer(session: Session, interaction_id: int, user_id: int, because: str) -> None:
@@ -92,6 +98,17 @@ def give_viewer(session: Session, interaction_id: int, user_id: int, because: st
     require(SYSTEM, P.INTERACTION_READ)
     if session.get(Viewer, (interaction_id, user_id, because)) is None:
         session.add(Viewer(interaction_id=interaction_id, user_id=user_id, because=because))
+        _hurry(session, interaction_id)
+
+
+def _hurry(session: Session, interaction_id: int) -> None:
+    """Put the conversation's transcription before others: somebody will read it."""
+    waiting = select(Transcription.job_id).where(
+        Transcription.interaction_id == interaction_id, Transcription.state == "waiting"
+    )
+    for job_id in session.scalars(waiting):
+        if job_id is not None:
+            jobs.hurry(session, job_id)
 
 
 def take_viewer(session: Session, interaction_id: int, user_id: int, because: str) -> None:

@@ -275,7 +275,9 @@ def test_a_recording_is_heard_only_with_tones_where_something_was_hidden(
     assert brief["tones"] == [[1, 2500, 4000, False], [1, 6500, 7000, False]], "a name alone silences no one"
     answer = examine(brief, lambda *_told: None)  # type: ignore[arg-type]
     with database.transaction() as session:
-        store_media_result(session, SYSTEM, recording_id=row.id, described=answer["described"], broken=None)
+        store_media_result(
+            session, SYSTEM, recording_id=row.id, described=answer["described"], broken=None, now=NOW
+        )
     with database.reading() as session:
         row = session.get_one(Recording, row.id)
         assert (row.state, row.covered, row.playable_type) == ("ready", brief["tones"], "audio/ogg")
@@ -310,7 +312,12 @@ def test_what_was_looked_at_before_more_was_hidden_is_not_played(
     with database.transaction() as session:
         row = session.scalars(select(Recording)).one()
         store_media_result(
-            session, SYSTEM, recording_id=row.id, described={"covered": None, "duration_ms": 8}, broken=None
+            session,
+            SYSTEM,
+            recording_id=row.id,
+            described={"covered": None, "duration_ms": 8},
+            broken=None,
+            now=NOW,
         )
         assert row.state == "waiting"
 

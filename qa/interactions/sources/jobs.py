@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from qa.core import clock, jobs
@@ -34,6 +34,7 @@ from qa.interactions.sources.connectors import Connectors, Facts, find_facts, ge
 from qa.interactions.sources.models import Source, SyncLane, SyncRun
 from qa.interactions.sources.store import DatabaseStore
 from qa.interactions.sources.trial import check_source, try_source
+from qa.interactions.speech_models import Transcription
 from qa.plugins import sync
 from qa.plugins.api import ExternalRef, Gone, NotReady, PluginError, RateLimited
 from qa.plugins.calling import PluginFailed
@@ -307,7 +308,7 @@ class _Clock:
 
 
 class _Waiting:
-    """How many recordings wait to be looked at: pulling pauses when there are too many."""
+    """How many recordings wait to be looked at or transcribed: pulling pauses when there are too many."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -317,6 +318,10 @@ class _Waiting:
         if time.monotonic() - self._looked_at > 5.0:
             waiting = select(func.count(), func.coalesce(func.sum(Recording.size_bytes), 0))
             with self._database.reading() as session:
-                count, size = session.execute(waiting.where(Recording.state == "waiting")).one()
+                count, size = session.execute(
+                    waiting.outerjoin(Transcription).where(
+                        or_(Recording.state == "waiting", Transcription.state == "waiting")
+                    )
+                ).one()
             self._looked_at, self._found = time.monotonic(), (int(count), int(size))
         return self._found
