@@ -17,6 +17,7 @@ from qa.core import clock, crypto, jobs, transport
 from qa.core.actor import Actor
 from qa.core.db import Database
 from qa.core.storage import LocalStorage
+from qa.evaluations import autoscorer_views as autoscorers
 from qa.evaluations import views as evaluations
 from qa.extensions import mail_views as mail
 from qa.extensions import views as extensions
@@ -56,6 +57,7 @@ BLUEPRINTS = (
     mail.bp,
     scorecards.bp,
     evaluations.bp,
+    autoscorers.bp,
     training.bp,
 )
 

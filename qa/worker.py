@@ -26,8 +26,8 @@ from qa.core.actor import SYSTEM
 from qa.core.db import Database
 from qa.core.storage import LocalStorage
 from qa.core.working import ChildKind, Kind, Kinds, Payload, Worker
+from qa.evaluations import autoscorer_jobs, write_back
 from qa.evaluations import plugin_view as evaluation_view
-from qa.evaluations import write_back
 from qa.evaluations.jobs import note_evaluated, release_due
 from qa.extensions import events, mail_sending, mail_service, notices
 from qa.extensions import jobs as extensions
@@ -43,7 +43,12 @@ from qa.interactions.sources import push_service
 from qa.interactions.sources.connectors import Connectors
 
 REACTIONS: outbox.Reactions = {
-    "EvaluationSubmitted": (("interactions.note_evaluated", note_evaluated),),
+    "EvaluationSubmitted": (
+        ("interactions.note_evaluated", note_evaluated),
+        ("evaluations.look_for_drift", autoscorer_jobs.look_for_drift),
+    ),
+    "EvaluationStarted": (("evaluations.suggest_for_started", autoscorer_jobs.ask_for_started),),
+    "ConversationEnriched": (("evaluations.suggest_for_enriched", autoscorer_jobs.ask_for_enriched),),
 }
 """Event: who reacts. Every arrow that points upward in the house is a line here."""
 
@@ -81,6 +86,7 @@ def make_kinds(settings: Settings, keys: crypto.Keys, plugins: Runtime, runner: 
         **extensions.kinds(plugins, keys, make_carriers(settings, keys)),
         **sources.kinds(runner),
         "evaluations.release_due": Kind(_release),
+        autoscorer_jobs.SUGGEST_JOB: Kind(autoscorer_jobs.Autoscoring(plugins).run),
         REATTRIBUTE_JOB: Kind(recordings.move_history),
         **redaction_jobs.kinds(redaction),
         **speech_jobs.kinds(

@@ -24,7 +24,7 @@ from qa.core.errors import Conflict, Forbidden, Invalid
 from qa.core.outbox import Event
 from qa.core.text import checked
 from qa.evaluations import queries
-from qa.evaluations.events import EvaluationReleased, EvaluationSubmitted
+from qa.evaluations.events import EvaluationReleased, EvaluationStarted, EvaluationSubmitted
 from qa.evaluations.merge import (
     ANSWER,
     CAUSE,
@@ -103,6 +103,10 @@ def _start(session: Session, actor: Actor, assignment: Assignment, now: datetime
     except IntegrityError as error:
         raise Conflict("This conversation is being evaluated with this scorecard already.") from error
     audit.record(session, actor, "evaluation:create", "evaluation", evaluation.id, now=now)
+    if any(
+        one.auto is not None for section in form_of(version).form.sections for one in section.all_questions()
+    ):
+        outbox.emit(session, EvaluationStarted(evaluation.id), now=now)
     return evaluation
 
 

@@ -8,6 +8,13 @@ from qa.core.outbox import Event
 
 
 @dataclass(frozen=True, slots=True)
+class EvaluationStarted(Event):
+    """An evaluator opened a conversation to judge it."""
+
+    evaluation_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluationSubmitted(Event):
     """An evaluator finished a judgement."""
 

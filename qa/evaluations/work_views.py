@@ -19,6 +19,7 @@ from qa.core.errors import Conflict, Forbidden, Invalid
 from qa.core.text import faults_in
 from qa.evaluations import draft_service as service
 from qa.evaluations import queries
+from qa.evaluations.autoscorer_service import machine_questions
 from qa.evaluations.desk_queries import get_desk
 from qa.evaluations.forms import EvaluationForm, evaluation_form
 from qa.evaluations.markup import QuestionMarkup
@@ -73,6 +74,7 @@ def _page_facts(opened: Session, evaluation_id: int) -> dict[str, Any]:
     sections = form_view(ready, desk.answers, desk.pins, desk.heard.turns)
     return {
         "evaluation": evaluation,
+        "has_machines": bool(machine_questions(ready)),
         "version": evaluation.version,
         "ready": ready,
         "sections": sections,

@@ -16,7 +16,9 @@ CLASS_OF = {
     **dict.fromkeys(
         ("title", "text", "name", "description", "language", "channels", "expected_minutes"), COSMETIC
     ),
-    **dict.fromkeys(("help", "comment", "evidence", "root_causes", "about", "default", "tests"), GUIDANCE),
+    **dict.fromkeys(
+        ("help", "comment", "evidence", "root_causes", "about", "default", "auto", "tests"), GUIDANCE
+    ),
     **dict.fromkeys(("release", "dispute", "order"), GUIDANCE),
     **dict.fromkeys(("show_when", "unknown", "type", "required", "mode", "form", "scale"), STRUCTURAL),
 }

@@ -170,6 +170,7 @@ class Question(Part):
     evidence: Literal["required", "optional"] = "optional"
     root_causes: tuple[Ref, ...] | None = None
     default: Any = None
+    auto: Any = None
     bands: tuple[Band, ...] = ()
 
     @property

@@ -6,7 +6,7 @@ An error blocks activation, a warning does not.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -356,6 +356,25 @@ def _default_unknown(document: Document) -> Iterator[Remark]:
             yield (*path, "default"), f"The default of `{question.ref}` is no option of it."
 
 
+def _auto(document: Document) -> Iterator[Remark]:
+    for path, question in _questions(document):
+        if question.auto is None:
+            continue
+        if question.about == "manner":
+            yield (*path, "auto"), f"`{question.ref}` is about manner: only a person judges that."
+            continue
+        answers = question.auto.get("answer") if isinstance(question.auto, Mapping) else None
+        known = {option.ref for option in question.choices}
+        if question.type != "single" or not isinstance(answers, Mapping):
+            words = "needs one choice and `answer`, such as {met: y, not_met: n}"
+            yield (*path, "auto"), f"The rule of `{question.ref}` {words}."
+        elif set(answers) - {"met", "not_met"} or not {str(one) for one in answers.values()} <= known:
+            yield (
+                (*path, "auto", "answer"),
+                f"`answer` of `{question.ref}` names options for met and not_met.",
+            )
+
+
 Rule = Callable[[Document], Iterator[Remark]]
 
 RULES: dict[str, tuple[str, Rule]] = {
@@ -377,6 +396,7 @@ RULES: dict[str, tuple[str, Rule]] = {
     "weights": ("error", _weights),
     "release": ("error", _release),
     "default": ("error", _default_unknown),
+    "auto": ("error", _auto),
     "points-missing": ("warning", _points_missing),
     "nothing-to-earn": ("warning", _nothing_to_earn),
     "negative-points": ("warning", _negative_points),

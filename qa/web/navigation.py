@@ -68,6 +68,7 @@ GROUPS: tuple[tuple[str, tuple[Link, ...]], ...] = (
                 _roles("agent evaluator coach lead calibrator manager ops admin"),
             ),
             Link("Scorecards", "scorecards.index", "form", EVERYBODY),
+            Link("Machine answers", "autoscorers.index", "search", _roles("manager privacy auditor")),
             Link("Comment templates", "evaluations.templates", "comment", _roles("evaluator lead manager")),
         ),
     ),

@@ -51,6 +51,7 @@ FAULTS = {
     ),
     "release": GOOD.replace("pass: 80", "release: {rule: after_days}"),
     "default": GOOD + SECOND + ", default: zzz}\n",
+    "auto": GOOD + SECOND + ", auto: {say: [hi], answer: {met: zzz}}}\n",
     "points-missing": GOOD.replace("{ref: n, points: 0}", "{ref: n}"),
     "nothing-to-earn": GOOD + SECOND.replace("points: 1", "points: 0") + "}\n",
     "negative-points": GOOD.replace("points: 0", "points: -1"),
