@@ -390,6 +390,8 @@ def test_the_pages_show_figures_in_words_and_a_suggestion_that_can_be_played(
     assert "It suggests" in page
     assert 'data-seek-to="3000"' in page
     assert "<bdi>Hello</bdi>" in page
+    part = client.get(f"/evaluations/{draft.id}/suggestions", headers={"HX-Request": "true"})
+    assert "Take its answer" in part.get_data(as_text=True)
     work = client.get(f"/evaluations/{draft.id}/work").get_data(as_text=True)
     assert f'hx-get="/evaluations/{draft.id}/suggestions"' in work
     sign_in(client, manager)

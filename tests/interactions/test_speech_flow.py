@@ -157,6 +157,8 @@ def test_without_a_plugin_and_without_a_model_the_page_says_so(
     page = client.get(f"/interactions/{made}/speech").get_data(as_text=True)
     assert "Model &#34;base&#34; is not in models." in page
     assert "Try again" in page
+    part = client.get(f"/interactions/{made}/speech", headers={"HX-Request": "true"})
+    assert "Try again" in part.get_data(as_text=True)
     whole = client.get(f"/interactions/{made}").get_data(as_text=True)
     assert f'hx-get="/interactions/{made}/speech"' in whole
 
