@@ -13,6 +13,7 @@ from qa.plugins.loading import load
 
 PLUGIN: dict[str, tuple[str, str, str]] = {
     "new": ("qa.plugins.commands", "new", "Start a plugin that works, to be changed into yours."),
+    "dev": ("qa.plugin_dev", "dev", "Run a plugin in a sandbox, again at every change."),
     "check": ("qa.plugins.commands", "check", "Hold a plugin against the laws; the kit runs it."),
     "twin": ("qa.plugins.commands", "twin", "Serve a plugin's vendor in memory, to play with."),
     "list": ("qa.extensions.commands", "list_", "Print every plugin with its state and last error."),
