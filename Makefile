@@ -5,10 +5,10 @@ PLUGINS := $(filter-out plugins/candor-hostile/%,$(wildcard plugins/*/setup.cfg)
 TESTS ?= tests plugins
 TYPED := qa migrations $(patsubst %/py.typed,%,$(wildcard plugins/*/*/py.typed))
 .DEFAULT_GOAL := list
-.PHONY: list run setup test whisper test-speech e2e lint types check bench simulations torture docs screenshots lock clean
+.PHONY: list run setup test whisper test-speech e2e lint types check bench simulations torture test-counterparts docs screenshots lock clean
 
 list:                                  ## show these targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
 
 run: setup                             ## install, migrate, load demo data when empty, serve
 	@$(BIN)/qa upgrade && $(BIN)/qa demo --if-empty && exec $(BIN)/qa run
@@ -62,7 +62,16 @@ simulations: setup                     ## count the claims about chance in simul
 	$(BIN)/python -m bench.simulations $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS))
 
 torture: setup                         ## the reliability tests at their full numbers
-	QA_TORTURE=1 $(BIN)/pytest -n 0 tests/test_worker.py tests/reliability tests/plugins/test_hostile.py tests/e2e/test_nothing_is_lost.py
+	QA_TORTURE=1 $(BIN)/pytest -n 0 tests/test_worker.py tests/reliability tests/plugins/test_hostile.py \
+	    tests/e2e/test_nothing_is_lost.py tests/plugins/test_far_side_faults.py tests/interactions/test_webhook_flood.py \
+	    plugins/candor-files/tests/test_files_site.py plugins/candor-helpdesk/tests
+
+/usr/sbin/sshd:
+	@apt-get install -y --no-install-recommends openssh-server >/dev/null 2>&1 || { \
+	    echo "There is no OpenSSH server here and apt cannot install one; run this as root on Debian." >&2; exit 1; }
+
+test-counterparts: setup /usr/sbin/sshd ## against a real OpenSSH server, installed with apt where it is missing
+	QA_COUNTERPARTS=1 $(BIN)/pytest -n 0 plugins/candor-files/tests/test_files_sshd.py
 
 docs: setup                            ## run the examples in the documentation
 	$(BIN)/pytest tests/test_docs.py

@@ -27,14 +27,18 @@ class Asked:
     status: int
 
 
+PIECE = 65_536
+
+
 class Body(httpx.SyncByteStream):
-    """An answer's bytes, given once."""
+    """An answer's bytes, given once, in pieces as a network gives them."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
 
     def __iter__(self) -> Iterator[bytes]:
-        yield self._content
+        for start in range(0, len(self._content), PIECE):
+            yield self._content[start : start + PIECE]
 
 
 class Endless(BaseException):
