@@ -41,7 +41,7 @@ class Mask:
             return self.text(value)
         if isinstance(value, dict):
             return {self.text(str(key)): self.value(one) for key, one in value.items()}
-        if isinstance(value, list):
+        if isinstance(value, list | tuple):
             return [self.value(one) for one in value]
         return value
 

@@ -169,7 +169,7 @@ def _rejected(raw: object, error: object, mask: Mask, external_id: object) -> Re
         text = as_json(mask.value(raw))
     except (TypeError, ValueError):
         text = as_json(mask.text(ascii(raw)))
-    known = external_id if isinstance(external_id, str) else ""
+    known = mask.text(external_id) if isinstance(external_id, str) else ""
     return Rejected(digest_of(text), text, mask.text(str(error))[:ERROR_LENGTH], known[:ID_LENGTH])
 
 

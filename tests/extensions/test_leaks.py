@@ -14,9 +14,10 @@ from qa.core import clock
 from qa.core.db import Database
 from qa.extensions import look_service
 from qa.extensions import outgoing_service as outgoing
+from qa.extensions.exports import run_export
 from qa.extensions.models import Outgoing
 from qa.extensions.notices import NOTICE, carry, send_notice
-from qa.plugins.api import Notice, PluginError
+from qa.plugins.api import Column, Gone, Notice, PluginError, Schema
 from qa.plugins.calling import PluginFailed, Work
 from tests.extensions.test_pages import FINE, SETTINGS, Site, site
 from tests.plugins import plugs
@@ -61,9 +62,25 @@ class Chat(Notifier):
     def send(self, ctx, message, target, key):
         raise Gone("no room for " + ctx.secrets["token"])
 
+class Warehouse(Exporter):
+    key, title = "warehouse", "Warehouse"
+
+    def open(self, ctx, schema):
+        return "behind " + ctx.secrets["token"]
+
+    def write(self, ctx, batch, watermark):
+        pass
+
+    def commit(self, ctx):
+        raise Gone("no room for " + ctx.secrets["token"])
+
 @hookimpl
 def qa_connectors():
     return [Leaky]
+
+@hookimpl
+def qa_exporters():
+    return [Warehouse]
 
 @hookimpl
 def qa_notifiers():
@@ -92,6 +109,7 @@ def test_no_secret_reaches_a_file_a_log_or_a_page(
     told.append(
         str(site.runtime.call(site.database, "chat", Work("connector", "leaky", "diagnostics")).value)
     )
+    told.append(exported(site))
     deliver(site)
     site.runtime.flush(site.database)
     pages = [site.get(path) for path in ("/plugins", "/plugins/chat", "/plugins/undelivered")]
@@ -118,6 +136,22 @@ def misbehave(site: Site, way: str) -> str:
         return f"{failed} {failed.detail}"
     except PluginError as error:
         return f"{error} {vars(error)}"
+
+
+def exported(site: Site) -> str:
+    """Take an empty table out; return where the plugin says it stood, and why it fails."""
+    marks: list[str] = []
+    with pytest.raises(Gone) as raised:
+        run_export(
+            site.database,
+            site.runtime,
+            plugin="chat",
+            exporter="warehouse",
+            schema=Schema("evaluations", 1, [Column("id", "integer")]),
+            batches=lambda mark: marks.append(mark) or (),
+        )
+    assert marks == ["behind •••"]
+    return f"{marks} {raised.value}"
 
 
 def deliver(site: Site) -> None:

@@ -69,6 +69,9 @@ class Twin(Connector):
 
     def check(self, ctx):
         told = self.vendor(ctx)
+        if told.get("leaks"):
+            ctx.log.warning("signed in with %s", ctx.secrets["token"])
+            return Check(True, "Signed in with " + ctx.secrets["token"], account=ctx.secrets["token"])
         return Check(
             not told.get("missing"),
             "Signed in as twin-reader.",
@@ -134,6 +137,8 @@ class Twin(Connector):
 
     def push(self, ctx, target, item, key):
         told = self.vendor(ctx)
+        if told.get("leaks"):
+            raise Gone("No ticket for " + ctx.secrets["token"])
         kept = Path(ctx.config["file"] + ".notes")
         notes = kept.read_text().splitlines() if kept.exists() else []
         if any(key in note for note in notes):

@@ -27,6 +27,7 @@ from qa.interactions.sources.redaction import COVERED, shown
 from qa.interactions.storing_service import Known, known_lines
 from qa.plugins.api import BadRecord, Check, Page, PluginError, Record
 from qa.plugins.calling import PluginFailed
+from qa.plugins.masking import Mask
 from qa.plugins.page_rules import content_hash, fault_of, plain
 from qa.plugins.store import Lane
 from qa.plugins.verdicts import judge
@@ -83,7 +84,8 @@ def try_source(
         records = list(islice(_records(connectors, source, stream), limit))
     except (PluginError, PluginFailed) as error:
         return _refused(error, source, now) | {"rows": []}
-    rows = rows_of(session, source.key, records)
+    mask = Mask(connectors.secrets(source).values())
+    rows: list[Trial] = mask.value(rows_of(session, source.key, records))
     counts = Counter(row["result"] for row in rows)
     return {
         "ok": True,
