@@ -45,7 +45,6 @@ MEGABYTE = 1024**2
 MEMORY_MB = 1_024
 OPEN_FILES = 256
 FILE_BYTES = 3 * 1024**3
-NICENESS = 10
 HELD_OBJECTS = 8
 
 
@@ -274,7 +273,6 @@ def serve(reads: int, writes: int) -> None:
     """Load the plugin that the first line names, say how that went, and do calls."""
     for number in (reads, writes):
         os.set_inheritable(number, False)
-    os.nice(NICENESS)
     os.umask(0o077)
     pipe = Pipe(reads, writes)
     threading.Thread(target=pipe.hear, daemon=True).start()
