@@ -6,7 +6,7 @@ No door gives one back to a person: pages learn which are set, and nothing more.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -17,6 +17,9 @@ from qa.core.errors import Invalid
 from qa.extensions.models import SealedSecret
 
 PURPOSE = "extensions:secret"
+FORMER = "_former"
+GRACE = timedelta(days=7)
+"""How long a replaced secret that the other side signs with is still good."""
 LENGTH_MAX = 20_000
 BATCH = 200
 
@@ -40,6 +43,33 @@ def keep_secrets(
         )
 
 
+def keep_former(session: Session, keys: Keys, owner: str, name: str, *, now: datetime) -> None:
+    """Keep a secret that is about to be replaced beside the new one, for ``GRACE``."""
+    row = session.get(SealedSecret, (owner, name))
+    if row is None:
+        return
+    secret = keys.open(row.sealed, purpose=_purpose(owner, name)).decode("utf-8")
+    keep_secrets(session, keys, owner, {f"{name}{FORMER}": secret}, changed_by_id=row.changed_by_id, now=now)
+
+
+def open_pair(session: Session, keys: Keys, owner: str, name: str, *, now: datetime) -> list[str]:
+    """Return a secret and, while its grace lasts, the one it replaced; empty text for one that is not set."""
+    found = []
+    for wanted in (name, f"{name}{FORMER}"):
+        row = session.get(SealedSecret, (owner, wanted))
+        is_good = row is not None and (wanted == name or row.changed_at > now - GRACE)
+        found.append(
+            keys.open(row.sealed, purpose=_purpose(owner, wanted)).decode("utf-8") if row and is_good else ""
+        )
+    return found
+
+
+def drop_former(session: Session, *, now: datetime) -> None:
+    """Destroy the secrets that were replaced before the grace."""
+    old = SealedSecret.name.endswith(FORMER, autoescape=True) & (SealedSecret.changed_at <= now - GRACE)
+    session.execute(delete(SealedSecret).where(old))
+
+
 def drop_secrets(session: Session, owner: str) -> None:
     """Destroy all secrets of an owner: it goes, or the host they were meant for is another now."""
     session.execute(delete(SealedSecret).where(SealedSecret.owner == owner))
@@ -52,7 +82,8 @@ def set_names(session: Session, owner: str) -> frozenset[str]:
 
 def open_secrets(session: Session, keys: Keys, owner: str) -> dict[str, str]:
     """Return the secrets of an owner, for use in this process only. Raises ``Tampered``."""
-    rows = session.scalars(select(SealedSecret).where(SealedSecret.owner == owner))
+    mine = (SealedSecret.owner == owner) & ~SealedSecret.name.endswith(FORMER, autoescape=True)
+    rows = session.scalars(select(SealedSecret).where(mine))
     return {
         row.name: keys.open(row.sealed, purpose=_purpose(owner, row.name)).decode("utf-8") for row in rows
     }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,8 @@ def new(name: str, kind: str, auth: str, paging: str, into: Path | None) -> None
 @click.option(
     "--private", multiple=True, metavar="NETWORK", help="A private network that --against may reach."
 )
+@click.option("--show-requests", is_flag=True, help="Print each request that --against makes.")
+@click.option("--next", "is_next", is_flag=True, help="What leaves the plugin API is a fault, not a note.")
 def check(
     folder: Path,
     only: Sequence[str],
@@ -74,18 +77,41 @@ def check(
     html: Path | None,
     against: str | None,
     private: Sequence[str],
+    show_requests: bool,
+    is_next: bool,
 ) -> None:
     """Run every check on the plugin in FOLDER: the kit, its source, its quality tier."""
     try:
-        good = _against(folder, against, private) if against else _checked(folder, only, junit, html)
+        if against:
+            with _shown_requests() if show_requests else contextlib.nullcontext():
+                good = _against(folder, against, private)
+        else:
+            good = _checked(folder, only, junit, html, is_next=is_next)
     except NoPlugin as error:
         raise click.UsageError(str(error)) from None
     sys.exit(0 if good else 1)
 
 
-def _checked(folder: Path, only: Sequence[str], junit: Path | None, html: Path | None) -> bool:
+@contextlib.contextmanager
+def _shown_requests() -> Iterator[None]:
+    """Print what the client says of each request: the address without secrets, the answer, the time."""
+    log, handler = logging.getLogger("qa.plugins.http"), logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("  %(message)s"))
+    former = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(former)
+
+
+def _checked(
+    folder: Path, only: Sequence[str], junit: Path | None, html: Path | None, *, is_next: bool
+) -> bool:
     verdict = None
-    for one in check_plugin(folder.resolve(), only=only):
+    for one in check_plugin(folder.resolve(), only=only, is_next=is_next):
         if isinstance(one, Result):
             click.echo(f"{SIGNS.get(one.verdict, '✓')} {one.message if one.verdict == BROKEN else one.name}")
         else:
@@ -105,6 +131,7 @@ def summary_of(verdict: Verdict) -> list[str]:
     lines = [f"✗ It does not load: {verdict.load_fault}"] if verdict.load_fault else []
     lines += [f"✗ {finding.words}" for finding in verdict.findings]
     lines += [f"! {note}" for note in verdict.notes]
+    lines += [f"{'✗' if verdict.is_next else '!'} {note}" for note in verdict.leaving]
     lines += [
         f"✗ quality.toml claims “{one.words.lower()}” ({one.rule}), which is not so."
         for one in verdict.standings

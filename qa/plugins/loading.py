@@ -51,6 +51,8 @@ class Loaded:
     classes: dict[tuple[str, str], type[Any]] = field(default_factory=dict)
     implementations: dict[str, Implementation] = field(default_factory=dict)
     commands: list[Any] = field(default_factory=list)
+    leaving: tuple[str, ...] = ()
+    """What it uses that leaves the plugin API; a part of the report's notes."""
 
 
 def load(candidate: Candidate, specs: Any = hookspecs) -> Loaded:
@@ -75,7 +77,10 @@ def _take(loaded: Loaded, specs: Any) -> None:
     leaving = _registered(module, candidate, specs)
     info = loaded.info = _info_of(loaded)
     issues_url = info.issues_url or candidate.issues_url
-    notes += [note_of(warning, plugin=candidate.name, issues_url=issues_url) for warning in leaving]
+    loaded.leaving = tuple(
+        note_of(warning, plugin=candidate.name, issues_url=issues_url) for warning in leaving
+    )
+    notes += loaded.leaving
     loaded.report = replace(
         loaded.report,
         version=info.version,

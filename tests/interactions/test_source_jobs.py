@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
+from qa.accounts.models import Notice
 from qa.core import clock
 from qa.core.actor import SYSTEM
 from qa.core.db import Database
@@ -18,7 +19,7 @@ from qa.interactions.sources import inbox_service, service
 from qa.interactions.sources.jobs import Runner
 from qa.interactions.sources.models import Delivery, MediaReference, Repull, Source, SyncLane, SyncRun
 from qa.plugins.signatures import Received
-from tests.factories import NOW
+from tests.factories import NOW, make_user
 from tests.interactions.sources_site import ABLE, KEYS, Twin
 
 
@@ -66,6 +67,26 @@ def test_what_the_connector_raises_is_the_sources_state(
     assert "The token ended." in row.reason
     with database.reading() as session:
         assert session.get_one(SyncLane, (source_id, "tickets", "live")).next_at is None
+
+
+def test_administrators_are_told_once_that_credentials_are_needed(
+    runner: Runner, database: Database, twin: Twin, source_id: int
+) -> None:
+    with database.transaction() as session:
+        admin_id, _other = make_user(session, "admin").id, make_user(session, "manager")
+    twin.says(tickets=[], token="another")
+    for _ in range(2):
+        pull(runner, database, source_id)
+    with database.reading() as session:
+        (notice,) = session.scalars(select(Notice))
+    assert (notice.person_id, notice.endpoint) == (admin_id, "sources.show")
+    assert notice.words.startswith("The source Ticket system needs new credentials;")
+    twin.says(tickets=[])
+    pull(runner, database, source_id)
+    twin.says(tickets=[], token="a third")
+    pull(runner, database, source_id)
+    with database.reading() as session:
+        assert session.scalar(select(func.count()).select_from(Notice)) == 2
 
 
 def test_a_connector_that_dies_is_named_and_its_page_before_is_kept(

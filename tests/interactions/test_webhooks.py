@@ -17,6 +17,7 @@ from qa.core import clock
 from qa.core.actor import SYSTEM
 from qa.core.db import Database
 from qa.core.jobs import Job
+from qa.extensions import secrets_service
 from qa.extensions.secrets_service import keep_secrets
 from qa.interactions.sources import hook_views, inbox_service, service
 from qa.interactions.sources.connectors import owner_of
@@ -153,15 +154,22 @@ def test_a_burst_is_kept_whole_and_asks_the_worker_once(door: Door) -> None:
         assert session.scalar(select(func.count()).select_from(Job)) == 1
 
 
-def test_the_former_secret_is_good_while_the_new_one_is_rolled_out(door: Door, app: Flask) -> None:
-    keys = app.extensions["candor"].keys
+def test_the_former_secret_is_good_for_a_week_after_it_was_replaced(door: Door, app: Flask) -> None:
+    keys, now = app.extensions["candor"].keys, clock.now()
     with door.database.transaction() as session:
-        source = session.get_one(Source, door.source_id)
-        kept = {"webhook_secret": "new-one", "webhook_secret_former": SECRET}
-        keep_secrets(session, keys, owner_of(source.key), kept, changed_by_id=None, now=NOW)
+        owner = owner_of(session.get_one(Source, door.source_id).key)
+        secrets_service.keep_former(session, keys, owner, "webhook_secret", now=now)
+        keep_secrets(session, keys, owner, {"webhook_secret": "new-one"}, changed_by_id=None, now=now)
+        assert secrets_service.open_secrets(session, keys, owner) == {"webhook_secret": "new-one"}
     assert door.send("with-old").status_code == 202
     assert door.send("with-new", secret="new-one").status_code == 202
     assert door.send("neither", secret="x").status_code == 401
+    with clock.moved_to(now + timedelta(days=8)):
+        assert door.send("too-old").status_code == 401
+        assert door.send("new-later", secret="new-one").status_code == 202
+        with door.database.transaction() as session:
+            secrets_service.drop_former(session, now=clock.now())
+            assert secrets_service.set_names(session, owner) == {"webhook_secret"}
 
 
 def test_only_posts_are_answered(door: Door) -> None:

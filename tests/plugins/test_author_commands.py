@@ -8,19 +8,23 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from xml.etree import ElementTree
 
+import pluggy
 import pytest
 from click.testing import CliRunner, Result
 
+from qa.plugins import hookspecs
 from qa.plugins.commands import group, summary_of
+from qa.plugins.deprecations import leaving
 from qa.plugins.scaffolding import AUTHS, PAGINGS, make_connector
 from qa.plugins.testing import run_checks
 from qa.plugins.testing.child import NOT_NEEDED, PASSED
 from qa.plugins.testing.child import Result as CheckResult
 from qa.plugins.testing.quality import Evidence, standings, tier_of
 from qa.plugins.testing.serving import served, started
-from qa.plugins.testing.whole import Verdict
+from qa.plugins.testing.whole import Verdict, check_plugin
 
 # one part of the code is written for each, so that a few pairs show all; the torture tries every pair
 PAIRS = list(itertools.product(AUTHS, PAGINGS))
@@ -123,6 +127,32 @@ def test_a_tier_is_reached_when_all_its_rules_and_those_below_are_done_or_exempt
     assert tier_of(standings(Evidence(folder, sources, results, lag_seconds=600))) == "gold"
 
 
+def test_what_leaves_the_api_is_a_note_and_with_next_a_fault(tmp_path: Path) -> None:
+    folder = made(tmp_path)
+    specs = ModuleType("specs")
+
+    def qa_old_ones() -> list[type]:
+        """Register what once was."""
+        return []
+
+    warning = leaving("qa_old_ones", since="1.4", removed_in="2.0", instead="qa_connectors")
+    vars(specs).update({name: hook for name, hook in vars(hookspecs).items() if name.startswith("qa_")})
+    vars(specs)["qa_old_ones"] = pluggy.HookspecMarker("qa")(warn_on_impl=warning)(qa_old_ones)
+    with (folder / "candor_my_desk" / "__init__.py").open("a") as file:
+        file.write("\n\n@hookimpl\ndef qa_old_ones() -> list[type]:\n    return []\n")
+    for is_next in (False, True):
+        *_, verdict = check_plugin(folder, only=("c01",), is_next=is_next, specs=specs)
+        assert isinstance(verdict, Verdict)
+        assert verdict.is_good is not is_next
+        (line,) = [line for line in summary_of(verdict) if "qa_old_ones is deprecated" in line]
+        assert line.startswith("✗" if is_next else "!")
+        assert "gone in 2.0. Use qa_connectors." in line
+
+
+def test_with_next_a_plugin_that_uses_nothing_old_is_good(tmp_path: Path) -> None:
+    assert run("check", made(tmp_path), "--only", "c01", "--next").exit_code == 0
+
+
 def test_a_rule_nobody_knows_is_named(tmp_path: Path) -> None:
     folder = made(tmp_path)
     (folder / "quality.toml").write_text('[bronze]\nkitt = "done"\n')
@@ -188,6 +218,19 @@ def test_a_visit_to_the_real_vendor_reads_a_little_over_a_real_connection(tmp_pa
             "check", folder, "--against", address, "--private", "127.0.0.0/8", QA_CHECK_TOKEN="wrong-token"
         )
         guarded = run("check", folder, "--against", address, QA_CHECK_TOKEN=secret)
+        shown = run(
+            "check",
+            folder,
+            "--against",
+            address,
+            "--private",
+            "127.0.0.0/8",
+            "--show-requests",
+            QA_CHECK_TOKEN=secret,
+        )
+    assert shown.output.count(" answered 200 in ") == 5
+    assert "  GET /api/me answered 200 in " in shown.output
+    assert " answered " not in said.output
     assert said.exit_code == 0, said.output
     assert "My Desk: signed in as quality@example.com, 5 requests." in said.output
     assert "3 pages, 15 records, 0 of them bad." in said.output
@@ -195,4 +238,4 @@ def test_a_visit_to_the_real_vendor_reads_a_little_over_a_real_connection(tmp_pa
     assert "AuthExpired" in wrong.output
     assert guarded.exit_code == 1
     assert "private_networks" in guarded.output
-    assert secret not in said.output + guarded.output
+    assert secret not in said.output + guarded.output + shown.output

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address, ip_network
@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from qa.plugins.api import Transient
-from qa.plugins.guarded import GuardedTransport
+from qa.plugins.guarded import MOST_HOSTS, GuardedTransport
 from qa.plugins.reach import Reach, Refused, is_public
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
@@ -157,20 +157,55 @@ def get(transport: httpx.BaseTransport, url: str) -> str:
         transport.close()
 
 
+def trusting(certificate: Path) -> Callable[[], httpx.BaseTransport]:
+    context = ssl.create_default_context(cafile=str(certificate))
+    return lambda: httpx.HTTPTransport(verify=context)
+
+
 def test_the_connection_goes_to_the_address_looked_at_under_the_name_asked_for(
     port: int, certificate: Path
 ) -> None:
-    inner = httpx.HTTPTransport(verify=ssl.create_default_context(cafile=str(certificate)))
     reach = Reach(private=LOOPBACK, resolve=lambda host, port: ["127.0.0.1"])
-    said = get(GuardedTransport(reach, inner), f"https://vendor.example:{port}/")
+    said = get(GuardedTransport(reach, trusting(certificate)), f"https://vendor.example:{port}/")
     assert said == f"vendor.example:{port}"
 
 
 def test_a_certificate_for_another_name_is_refused(port: int, certificate: Path) -> None:
-    inner = httpx.HTTPTransport(verify=ssl.create_default_context(cafile=str(certificate)))
     reach = Reach(private=LOOPBACK, resolve=lambda host, port: ["127.0.0.1"])
     with pytest.raises(httpx.ConnectError, match=r"other\.example"):
-        get(GuardedTransport(reach, inner), f"https://other.example:{port}/")
+        get(GuardedTransport(reach, trusting(certificate)), f"https://other.example:{port}/")
+
+
+def test_of_two_hosts_at_one_address_none_gets_the_others_connection(port: int, certificate: Path) -> None:
+    reach = Reach(private=LOOPBACK, resolve=lambda host, port: ["127.0.0.1"])
+    transport = GuardedTransport(reach, trusting(certificate))
+    kept = transport.handle_request(httpx.Request("GET", f"https://vendor.example:{port}/"))
+    assert kept.read() == f"vendor.example:{port}".encode()
+    with pytest.raises(httpx.ConnectError, match=r"other\.example"):
+        transport.handle_request(httpx.Request("GET", f"https://other.example:{port}/"))
+    transport.close()
+
+
+def test_connections_to_many_hosts_are_closed_again(port: int) -> None:
+    made: list[httpx.HTTPTransport] = []
+    closed: list[httpx.HTTPTransport] = []
+
+    class Counted(httpx.HTTPTransport):
+        def close(self) -> None:
+            closed.append(self)
+            super().close()
+
+    def pool() -> httpx.BaseTransport:
+        made.append(Counted())
+        return made[-1]
+
+    reach = Reach(private=LOOPBACK, resolve=lambda host, port: ["127.0.0.1"])
+    transport = GuardedTransport(reach, pool)
+    for number in range(MOST_HOSTS + 3):
+        transport.handle_request(httpx.Request("GET", f"http://h{number}.example:{port}/")).close()
+    assert (len(made), closed) == (MOST_HOSTS + 3, made[:3])
+    transport.close()
+    assert len(closed) == len(made)
 
 
 def test_plain_http_goes_to_allowed_private_networks_only(port: int) -> None:

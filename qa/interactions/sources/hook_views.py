@@ -110,12 +110,13 @@ def _hook(token: str) -> tuple[Hmac | SharedSecret, list[str], Source] | None:
         source = opened.scalar(select(Source).where(Source.hook_token == token))
         if source is None:
             return None
-        kept = secrets_service.open_secrets(opened, site().keys, owner_of(source.key))
         facts = find_facts(opened, source.plugin, source.connector)
-    auth = None if facts is None else facts.webhook_auth
-    if auth is None:
-        return None
-    return auth, [kept.get(auth.secret_field, ""), kept.get(f"{auth.secret_field}_former", "")], source
+        auth = None if facts is None else facts.webhook_auth
+        if auth is None:
+            return None
+        owner, field = owner_of(source.key), auth.secret_field
+        kept = secrets_service.open_pair(opened, site().keys, owner, field, now=clock.now())
+    return auth, kept, source
 
 
 def _refused(token: str, reason: str) -> ResponseReturnValue:

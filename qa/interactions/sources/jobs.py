@@ -26,6 +26,7 @@ from qa.core.db import Database
 from qa.core.errors import DomainError
 from qa.core.storage import Storage, store_sealed
 from qa.core.working import Kind
+from qa.extensions.secrets_service import drop_former
 from qa.interactions import service as interactions
 from qa.interactions.import_lines import RECORDING_KEY
 from qa.interactions.models import Recording
@@ -277,6 +278,7 @@ def forget_old(database: Database, *, now: datetime) -> None:
     with database.transaction() as session:
         session.execute(delete(SyncRun).where(SyncRun.ended_at < now - KEEP_RUNS))
         inbox_service.forget_old(session, before=now - KEEP_READ)
+        drop_former(session, now=now)
 
 
 def _note_media_failure(session: Session, one: Any, error: Exception, now: datetime) -> None:

@@ -84,7 +84,7 @@ def new(plugin: str, connector: str) -> ResponseReturnValue:
         with transaction() as opened:
             actor, now = current_actor(), clock.now()
             source = service.draft_source(opened, actor, wanted, facts.able, now=now)
-            _keep_secrets(opened, source, judged)
+            _keep_secrets(opened, source, judged, facts)
             service.ask_trial(opened, actor, source.id, "check", now=now)
     except Invalid as error:
         sheet.errors |= error.errors or {"": error.message}
@@ -93,14 +93,14 @@ def new(plugin: str, connector: str) -> ResponseReturnValue:
     return redirect(url_for("sources.begin", source_id=source.id), 303)
 
 
-def _keep_secrets(opened: Session, source: Source, judged: Judged) -> None:
+def _keep_secrets(opened: Session, source: Source, judged: Judged, facts: Facts) -> None:
+    """Seal what was typed. What webhooks are signed with stays good for a while when it is replaced."""
+    owner, keys, now = owner_of(source.key), site().keys, clock.now()
+    signing = facts.webhook_auth.secret_field if facts.webhook_auth is not None else ""
+    if signing in judged.secrets:
+        secrets_service.keep_former(opened, keys, owner, signing, now=now)
     secrets_service.keep_secrets(
-        opened,
-        site().keys,
-        owner_of(source.key),
-        judged.secrets,
-        changed_by_id=current_actor().id,
-        now=clock.now(),
+        opened, keys, owner, judged.secrets, changed_by_id=current_actor().id, now=now
     )
 
 
@@ -165,7 +165,7 @@ def change(source_id: int) -> ResponseReturnValue:
     judged = connectors().judge(source.plugin, source.connector, sheet.typed, frozenset() if moved else kept)
     try:
         wanted = _wanted(facts, sheet, judged)
-        _kept_changes(source, wanted, judged, moved)
+        _kept_changes(source, wanted, judged, facts, moved)
     except Invalid as error:
         sheet.errors |= error.errors or {"": error.message}
         if moved:
@@ -177,12 +177,12 @@ def change(source_id: int) -> ResponseReturnValue:
     return redirect(url_for(target, source_id=source_id), 303)
 
 
-def _kept_changes(source: Source, wanted: Wanted, judged: Judged, moved: bool) -> None:
+def _kept_changes(source: Source, wanted: Wanted, judged: Judged, facts: Facts, moved: bool) -> None:
     actor, now = current_actor(), clock.now()
     with transaction() as opened:
         if moved:
             secrets_service.drop_secrets(opened, owner_of(source.key))
-        _keep_secrets(opened, source, judged)
+        _keep_secrets(opened, source, judged, facts)
         service.change_source(opened, actor, source.id, wanted, now=now)
         service.ask_trial(opened, actor, source.id, "check", now=now)
 

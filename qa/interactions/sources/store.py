@@ -17,6 +17,8 @@ from typing import Any
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
+from qa.accounts.models import UserRole
+from qa.accounts.notices_service import notify
 from qa.core import clock
 from qa.core.actor import SYSTEM
 from qa.core.crypto import Keys
@@ -361,7 +363,25 @@ def _note_state(session: Session, row: SyncLane, outcome: Outcome) -> bool:
     source.until = outcome.again_at if outcome.state is State.LIMITED else None
     if changed:
         source.state_since = now
+        if outcome.state is State.NEEDS_REAUTH:
+            _tell_administrators(session, source, now)
     return changed
+
+
+def _tell_administrators(session: Session, source: Source, now: datetime) -> None:
+    """Tell those who can enter new credentials, once for each time they are needed."""
+    admins = select(UserRole.user_id).where(UserRole.role == "admin")
+    for person_id in session.scalars(admins):
+        notify(
+            session,
+            person_id=person_id,
+            kind="source",
+            words=f"The source {source.name} needs new credentials; what it misses is fetched then.",
+            endpoint="sources.show",
+            values={"source_id": source.id},
+            key=f"source:{source.id}:{now.isoformat()}",
+            now=now,
+        )
 
 
 def _another_fails(session: Session, row: SyncLane) -> bool:

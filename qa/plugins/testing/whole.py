@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+from qa.plugins import hookspecs
 from qa.plugins.api import Connector
 from qa.plugins.discovery import Candidate
 from qa.plugins.loading import load
@@ -44,6 +46,9 @@ class Verdict:
     results: list[Result] = field(default_factory=list)
     standings: list[Standing] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    leaving: Sequence[str] = ()
+    is_next: bool = False
+    """Whether what leaves the plugin API counts as broken, as it will be in a later version."""
 
     @property
     def tier(self) -> str:
@@ -55,14 +60,21 @@ class Verdict:
         """Tell whether nothing is broken."""
         broken = [one for one in self.results if one.verdict == BROKEN]
         wrong = [one for one in self.standings if one.state == CLAIMED_WRONGLY]
-        return not (self.load_fault or self.findings or broken or wrong)
+        leaving = self.is_next and self.leaving
+        return not (self.load_fault or self.findings or broken or wrong or leaving)
 
 
-def check_plugin(folder: Path, *, only: Sequence[str] = ()) -> Iterator[Result | Verdict]:
-    """Check the plugin in ``folder``: yield each result as it comes, the verdict last; raise ``NoPlugin``."""
+def check_plugin(
+    folder: Path, *, only: Sequence[str] = (), is_next: bool = False, specs: Any = hookspecs
+) -> Iterator[Result | Verdict]:
+    """Check the plugin in ``folder``: yield each result as it comes, the verdict last; raise ``NoPlugin``.
+
+    ``is_next`` looks at it as the version after the next will; ``specs`` is the module of the hooks.
+    """
     candidate = candidate_in(folder)
-    verdict = Verdict(candidate.name, folder)
-    loaded = load(candidate)
+    verdict = Verdict(candidate.name, folder, is_next=is_next)
+    loaded = load(candidate, specs)
+    verdict.leaving = loaded.leaving
     if not loaded.report.is_ok:
         verdict.load_fault = f"{loaded.report.reason} {loaded.report.fix}".strip()
         yield verdict
