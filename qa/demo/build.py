@@ -27,6 +27,7 @@ from qa.demo import judge
 from qa.demo.centre import SOURCE, Centre, Size, organise
 from qa.demo.dialogue import NAMES, TOPICS
 from qa.demo.recorded import add_recorded
+from qa.demo.train import add_trainings
 from qa.demo.turns import Scene, turns_of
 from qa.evaluations.models import Assignment
 from qa.interactions.models import Interaction, InteractionTag, Participant, Turn
@@ -36,6 +37,9 @@ LETTERS = ("email", "ticket")
 CHANNELS = ("voice", "voice", "voice", "chat", "chat", "email", "ticket")
 QUEUE_MIX = {"voice": 3, "chat": 3, "email": 2, "ticket": 1}
 FORM_OF = {"voice": "voice-support", "chat": "chat", "email": "email-ticket", "ticket": "email-ticket"}
+TRAINERS = ("lead", "coach", "manager")
+TRAINED = 200
+"""However large a demo is, so many agents have trainings: the pages show what more would show."""
 
 Progress = Callable[[int], None]
 
@@ -63,7 +67,28 @@ def build(
     calls = add_recorded(database, storage, keys, centre)
     judge.evaluate(database, centre_facts(centre), count=size.evaluations, seed=seed, progress=progress)
     _fill_queue(database, centre, calls)
+    with database.transaction() as session:
+        _add_trainings(session, centre, seed)
     return sign_ins
+
+
+def _add_trainings(session: Session, centre: Centre, seed: int) -> None:
+    """Give the agents of the first site trainings, by its lead and coach."""
+    facts = centre_facts(centre)
+    first = {role: next(i for i, p in centre.by_id.items() if role in p.roles) for role in TRAINERS}
+    team = centre.by_id[first["lead"]].team or ""
+    add_trainings(
+        session,
+        Random(f"{seed}:training"),
+        agents=sorted(facts.quality)[:TRAINED],
+        shown=facts.shown,
+        coach=first["coach"],
+        lead=first["lead"],
+        manager=first["manager"],
+        team=centre.teams[team],
+        cards={name: version.scorecard_id for name, version in centre.versions.items()},
+        now=centre.now,
+    )
 
 
 def centre_facts(centre: Centre) -> judge.Facts:

@@ -16,6 +16,7 @@ from qa.accounts.models import Team, User
 from qa.core import audit
 from qa.core.actor import SYSTEM
 from qa.core.storage import Storage
+from qa.demo.train import remove_trainings, touching
 from qa.evaluations.models import Assignment, CommentTemplate, Evaluation
 from qa.interactions.models import Interaction, Recording
 from qa.scorecards.models import Scorecard, ScorecardVersion
@@ -49,6 +50,7 @@ def real_work(session: Session) -> list[RealWork]:
     asked: list[tuple[str, Any]] = [
         ("evaluations of demo conversations or with demo scorecards", _touching(Evaluation)),
         ("assignments of demo conversations", _touching(Assignment)),
+        ("trainings of demo people or of demo modules", touching()),
         ("real people in demo teams (they stay, without a team)", _in_demo_teams()),
         ("real conversations of demo agents (they stay, without an agent)", _of_demo_agents()),
     ]
@@ -88,6 +90,7 @@ def remove(session: Session, storage: Storage, *, now: datetime) -> int:
     session.execute(delete(Recording).where(Recording.interaction_id.in_(demo_interactions())))
     session.execute(delete(Interaction).where(Interaction.is_demo))
     session.execute(delete(CommentTemplate).where(CommentTemplate.is_demo))
+    remove_trainings(session)
     _free_references(session)
     session.execute(delete(ScorecardVersion).where(ScorecardVersion.scorecard_id.in_(demo_forms())))
     session.execute(delete(Scorecard).where(Scorecard.is_demo))

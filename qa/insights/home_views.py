@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from qa.accounts.permissions import ROLE_MEANINGS, ROLE_WORDS, Role
+from qa.coaching import training_queries
 from qa.core import clock
 from qa.core.actor import Actor
 from qa.evaluations import assignment_queries, attention_queries, queries
@@ -48,10 +49,12 @@ def home() -> ResponseReturnValue:
 def _panels(opened: Session, actor: Actor, now: datetime) -> dict[str, Any]:
     """Return what the actor's roles call for; a panel nobody needs costs no statement."""
     found: dict[str, Any] = {"unread": [], "work": [], "marked": [], "to_release": 0, "newest": []}
-    found |= {"own": None, "moments": [], "needs": [], "coverage": []}
+    found |= {"own": None, "moments": [], "needs": [], "coverage": [], "trainings": []}
     if "agent" in actor.roles:
         found["unread"] = attention_queries.list_to_acknowledge(opened, actor, limit=SHOWN)
         found |= _own(opened, actor, now)
+        own = training_queries.list_own(opened, actor)
+        found["trainings"] = [one for one in own if one.state == "open"][:SHOWN]
     if actor.roles & COACHING:
         found |= _needs(opened, actor, now)
     if actor.roles & LEADS:

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from qa.accounts.models import User, UserRole
+from qa.coaching import training_service
+from qa.coaching.training_models import TrainingModule, TrainingTask
 from qa.core import crypto
 from qa.core.db import Base, Database
 from qa.core.storage import LocalStorage
@@ -85,11 +88,20 @@ def test_it_goes_away_whole_and_leaves_what_is_real(database: Database, tmp_path
     storage = fill(database, tmp_path)
     with database.reading() as session:
         assert real_work(session) == []
+        states = set(session.scalars(select(TrainingTask.state)))
+    assert {"open", "done"} <= states
+    with database.transaction() as session:
+        boss = session.scalars(select(User).join(UserRole).where(UserRole.role == "manager")).first()
+        assert boss is not None
+        real = training_service.Content(title="A real one", text="Stays.")
+        training_service.add_module(session, actor_of(boss), real, now=NOW)
     with database.transaction() as session:
         remove(session, storage, now=NOW)
     with database.reading() as session:
         assert list(session.scalars(select(Evaluation.id))) == [kept]
         assert session.scalar(select(func.count()).where(Interaction.is_demo)) == 0
+        assert session.scalar(select(func.count()).select_from(TrainingTask)) == 0
+        assert list(session.scalars(select(TrainingModule.title))) == ["A real one"]
     assert [path for path in storage.folder.rglob("*") if path.is_file()] == []
 
 

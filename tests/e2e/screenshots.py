@@ -24,9 +24,14 @@ PAGES = {
         "account": "/account",
         "templates": "/comment-templates",
     },
-    "agent": {"agent-home": "/", "agent": "/agents/2"},
+    "agent": {
+        "agent-home": "/",
+        "agent": "/agents/2",
+        "training-own": "/training",
+        "training-quiz": "/training/1",
+    },
     "manager": {"people": "/people", "teams": "/teams", "agents": "/agents", "team": "/teams/2/quality"},
-    "lead": {"lead-home": "/"},
+    "lead": {"lead-home": "/", "training": "/training"},
     "admin": {"new-person": "/people/new"},
 }
 ROOT = Path(__file__).parents[2]

@@ -34,7 +34,7 @@ PAGES = {
         "/scorecards/voice-support/v/1",
         "/account",
     ),
-    "agent": ("/", "/evaluations"),
+    "agent": ("/", "/evaluations", "/agents/2", "/training", "/training/1"),
     "manager": (
         "/people",
         "/teams",
@@ -43,6 +43,10 @@ PAGES = {
         "/agents",
         "/agents/2",
         "/teams/2/quality",
+        "/training",
+        "/training/modules/1",
+        "/training/modules/1/edit",
+        "/training/assign",
     ),
     "admin": ("/people", "/people/new", "/teams", "/sources", "/sources/new", "/quarantine"),
 }
