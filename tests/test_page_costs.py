@@ -182,7 +182,7 @@ PAGES = {
         ("/evaluations/{draft}/sheet", 12),
     ),
     "agent": (
-        ("/", 12),
+        ("/", 16),
         ("/evaluations", 8),
         ("/evaluations/{done}", 12),
         ("/interactions", 8),
