@@ -78,3 +78,22 @@ def qa_transcript_ready(ctx, interaction, transcript, key):
     with open({log!r}, "a") as log:
         log.write(" | ".join(one.text for one in transcript.segments) + "\\n")
 """
+
+SCORER = """
+class Looks(AutoScorer):
+    "Looks for thanks in what the agent says."
+    key = "looks"
+    title = "Looks"
+
+    def score(self, ctx, question, scale, interaction):
+        for place, one in enumerate(interaction.transcript.segments):
+            at = one.text.find("Thank you")
+            if one.speaker == "agent" and at >= 0:
+                span = Span(place, at, at + 9, "Thank you", one.start, one.end)
+                return Suggestion(question.rule["answer"]["met"], 0.91, [span], "Said by the agent.")
+        return Abstain("not_said")
+
+@hookimpl
+def qa_autoscorers():
+    return [Looks]
+"""
