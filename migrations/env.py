@@ -9,6 +9,7 @@ from alembic import context
 from sqlalchemy import Engine, event
 
 import qa.accounts.models
+import qa.coaching.models
 import qa.coaching.training_models
 import qa.core.audit
 import qa.core.jobs
@@ -24,6 +25,7 @@ from qa.core.schema import engine_for
 
 MODELS = (
     qa.accounts.models,
+    qa.coaching.models,
     qa.coaching.training_models,
     qa.core.audit,
     qa.core.jobs,

@@ -12,6 +12,7 @@ from qa.accounts import once, policy, sessions
 from qa.accounts import views as accounts
 from qa.accounts.permissions import Permission
 from qa.coaching import training
+from qa.coaching import views as coaching
 from qa.config import Settings
 from qa.core import clock, crypto, jobs, transport
 from qa.core.actor import Actor
@@ -59,6 +60,7 @@ BLUEPRINTS = (
     evaluations.bp,
     autoscorers.bp,
     training.bp,
+    coaching.bp,
 )
 
 

@@ -13,12 +13,15 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from huey.consumer import Consumer
 
 from qa.accounts.jobs import apply_due_memberships
 from qa.accounts.notices_service import forget_old_notices
 from qa.accounts.once import forget_old
+from qa.coaching import jobs as coaching
+from qa.coaching import plugin_view as coaching_view
 from qa.coaching import training_rules
 from qa.config import Settings
 from qa.core import clock, crypto, jobs, outbox, transport
@@ -46,9 +49,12 @@ REACTIONS: outbox.Reactions = {
     "EvaluationSubmitted": (
         ("interactions.note_evaluated", note_evaluated),
         ("evaluations.look_for_drift", autoscorer_jobs.look_for_drift),
+        ("coaching.measure_again", coaching.measure_again),
     ),
     "EvaluationStarted": (("evaluations.suggest_for_started", autoscorer_jobs.ask_for_started),),
     "ConversationEnriched": (("evaluations.suggest_for_enriched", autoscorer_jobs.ask_for_enriched),),
+    "EvaluationReleased": (("coaching.show_to_coach", coaching.show_to_coach),),
+    "PlanStarted": (("coaching.begin_measuring", coaching.begin_measuring),),
 }
 """Event: who reacts. Every arrow that points upward in the house is a line here."""
 
@@ -60,6 +66,7 @@ TOLD_TO_PLUGINS: dict[str, events.ReadPayload] = {
     "EvaluationVoided": events.about(evaluation_view.HOOK, "voided", "evaluation_id"),
     "InteractionsChanged": interaction_view.happenings,
     "TranscriptReady": events.about(transcript_view.HOOK, "ready", "interaction_id"),
+    "CoachingChanged": coaching_view.happenings,
 }
 """Event: which hook of plugins is told of it, and what."""
 
@@ -68,6 +75,7 @@ SCHEDULES = (
     (redaction_jobs.WAITING_JOB, timedelta(minutes=1)),
     (LOOK_JOB, timedelta(minutes=1)),
     (sources.TICK_JOB, timedelta(seconds=15)),
+    (coaching.TICK_JOB, timedelta(minutes=5)),
     ("hourly", timedelta(hours=1)),
     ("daily", timedelta(days=1)),
 )
@@ -82,11 +90,13 @@ def make_kinds(settings: Settings, keys: crypto.Keys, plugins: Runtime, runner: 
     redaction = redaction_jobs.Redaction(keys, plugins, settings.redaction_patterns)
     return {
         "noop": Kind(_noop),
-        outbox.JOB_KIND: Kind(partial(_deliver, make_reactions(keys, plugins))),
+        outbox.JOB_KIND: Kind(partial(_deliver, make_reactions(keys, plugins, settings.zone))),
         **extensions.kinds(plugins, keys, make_carriers(settings, keys)),
         **sources.kinds(runner),
         "evaluations.release_due": Kind(_release),
         autoscorer_jobs.SUGGEST_JOB: Kind(autoscorer_jobs.Autoscoring(plugins).run),
+        coaching.TICK_JOB: Kind(partial(_coaching, settings)),
+        coaching.MEASURE_JOB: Kind(partial(coaching.measure, settings.zone)),
         REATTRIBUTE_JOB: Kind(recordings.move_history),
         **redaction_jobs.kinds(redaction),
         **speech_jobs.kinds(
@@ -112,14 +122,15 @@ WRITTEN_BACK = {
 """Event: what a source that asks for it is told of an evaluation of one of its conversations."""
 
 
-def make_reactions(keys: crypto.Keys, plugins: Runtime) -> outbox.Reactions:
+def make_reactions(keys: crypto.Keys, plugins: Runtime, zone: ZoneInfo) -> outbox.Reactions:
     """Return who reacts to which event: our own first, then plugins."""
+    ruled = {"EvaluationSubmitted": ("coaching.suggest_plan", partial(coaching.suggest_plan, zone))}
     told = {name: ("plugins", events.reaction(plugins, keys, read)) for name, read in TOLD_TO_PLUGINS.items()}
     noted = {name: ("sources", write_back.reaction(keys, change)) for name, change in WRITTEN_BACK.items()}
     mailed = {"NoticeMade": ("mail", partial(mail_service.put_down, keys))}
     speech = speech_jobs.reactions(plugins)
-    names = {*REACTIONS, *speech, *noted, *told, *mailed}
-    others = (noted, told, mailed)
+    others = (ruled, noted, told, mailed)
+    names = {*REACTIONS, *speech, *(name for table in others for name in table)}
     return {
         name: (
             *REACTIONS.get(name, ()),
@@ -137,6 +148,7 @@ def make_carriers(settings: Settings, keys: crypto.Keys) -> dict[str, Carrier]:
         evaluation_view.HOOK: partial(evaluation_view.arguments, public_url),
         interaction_view.HOOK: partial(interaction_view.arguments, public_url),
         transcript_view.HOOK: partial(transcript_view.arguments, public_url),
+        coaching_view.HOOK: partial(coaching_view.arguments, public_url),
     }
     return {
         events.EVENT: partial(events.carry, makers),
@@ -161,6 +173,10 @@ def _deliver(reactions: outbox.Reactions, database: Database, _payload: Payload)
 
 def _release(database: Database, _payload: Payload) -> None:
     release_due(database, clock.now())
+
+
+def _coaching(settings: Settings, database: Database, _payload: Payload) -> None:
+    coaching.tick(database, settings.zone, clock.now())
 
 
 def _hourly(settings: Settings, database: Database, _payload: Payload) -> None:

@@ -89,6 +89,7 @@ ASKS = (
     "_locked_draft(",
     "_start(",
     "take_viewer(",
+    "may_somewhere(",
 )
 BEFORE_ANYBODY_IS_SIGNED_IN = {
     "find_link",

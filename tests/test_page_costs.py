@@ -296,7 +296,10 @@ WALKS = "interaction_started|evaluation_submitted|assignment_assigned|assignment
 IN_ORDER = re.compile(rf"SCAN \w+ USING (COVERING )?INDEX ix_({WALKS})$")
 """A walk along the index that sorts the page, ended by its LIMIT, or along one that holds only what waits."""
 
-OWN = re.compile(r"interaction\.id IN \(SELECT (viewer|participant)\.interaction_id")
+OWN = re.compile(
+    r"interaction\.id IN \(SELECT (viewer|participant)\.interaction_id"
+    r"|coaching_(session_member|todo)\.person_id = "
+)
 """What one person took part in or was given: it grows with their own work, not with the site."""
 
 

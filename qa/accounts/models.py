@@ -70,7 +70,7 @@ def _key_of_name(context: Any) -> str:
 
 
 class User(Base):
-    """A person. Agents are users whose sign-in may be off."""
+    """A person. Agents are users whose sign-in may be off; ``coach_id`` is who coaches them today."""
 
     __tablename__ = "user"
 
@@ -83,6 +83,7 @@ class User(Base):
     password_hash: Mapped[str | None] = mapped_column(String(300))
     can_sign_in: Mapped[bool] = mapped_column(Boolean, default=True)
     team_id: Mapped[int | None] = mapped_column(ForeignKey("team.id"), index=True)
+    coach_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"), index=True)
     preferences: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     draft_key: Mapped[bytes | None] = mapped_column(LargeBinary)
     is_demo: Mapped[bool] = mapped_column(Boolean, default=False)
@@ -90,6 +91,7 @@ class User(Base):
     deactivated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     team: Mapped[Team | None] = relationship(lazy="raise")
+    coach: Mapped[User | None] = relationship(lazy="raise", remote_side="User.id")
     roles: Mapped[list[UserRole]] = relationship(lazy="raise", cascade="all, delete-orphan")
     memberships: Mapped[list[Membership]] = relationship(lazy="raise", order_by="Membership.since")
 
@@ -97,10 +99,10 @@ class User(Base):
 
     @property
     def scope(self) -> Scope:
-        """About and by the person, in today's team."""
+        """About and by the person, in today's team, assigned to today's coach."""
         mine = frozenset({self.id})
         teams = frozenset() if self.team_id is None else frozenset({self.team_id})
-        return Scope(agent_ids=mine, author_ids=mine, team_ids=teams)
+        return Scope(agent_ids=mine, author_ids=mine, team_ids=teams, assigned_ids=coach_ids(self))
 
     @classmethod
     def scope_columns(cls) -> ScopeColumns:
@@ -108,6 +110,7 @@ class User(Base):
         return ScopeColumns(
             about=lambda user_id: cls.id == user_id,
             by=lambda user_id: cls.id == user_id,
+            assigned=lambda user_id: cls.coach_id == user_id,
             in_teams=lambda ids: cls.team_id.in_(ids),
         )
 
@@ -257,3 +260,13 @@ def works_in(user_id: Any, team_ids: frozenset[int]) -> Clause:
     list of people, SQLite would collect and sort all they ever did.
     """
     return exists().where(_person.id == user_id, _person.team_id.in_(team_ids))
+
+
+def coached_by(user_id: Any, coach_id: int) -> Clause:
+    """Return the condition that whoever a column names is coached by this person today."""
+    return exists().where(_person.id == user_id, _person.coach_id == coach_id)
+
+
+def coach_ids(person: User) -> frozenset[int]:
+    """Return who coaches this person today, as a scope takes it."""
+    return frozenset() if person.coach_id is None else frozenset({person.coach_id})

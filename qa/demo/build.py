@@ -25,6 +25,7 @@ from qa.core.db import Database
 from qa.core.storage import Storage
 from qa.demo import judge
 from qa.demo.centre import SOURCE, Centre, Size, organise
+from qa.demo.coached import add_coaching
 from qa.demo.dialogue import NAMES, TOPICS
 from qa.demo.recorded import add_recorded
 from qa.demo.train import add_trainings
@@ -69,6 +70,7 @@ def build(
     _fill_queue(database, centre, calls)
     with database.transaction() as session:
         _add_trainings(session, centre, seed)
+    add_coaching(database, centre)
     return sign_ins
 
 

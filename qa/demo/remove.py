@@ -13,6 +13,15 @@ from sqlalchemy import Select, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from qa.accounts.models import Team, User
+from qa.coaching.models import (
+    CoachingPlan,
+    CoachingSession,
+    CoachingTodo,
+    PlanEvent,
+    PlanTemplate,
+    PrivateNote,
+    SessionMember,
+)
 from qa.core import audit
 from qa.core.actor import SYSTEM
 from qa.core.storage import Storage
@@ -51,6 +60,7 @@ def real_work(session: Session) -> list[RealWork]:
         ("evaluations of demo conversations or with demo scorecards", _touching(Evaluation)),
         ("assignments of demo conversations", _touching(Assignment)),
         ("trainings of demo people or of demo modules", touching()),
+        ("coaching plans with demo people", ~CoachingPlan.is_demo & _coaching(CoachingPlan.agent_id)),
         ("real people in demo teams (they stay, without a team)", _in_demo_teams()),
         ("real conversations of demo agents (they stay, without an agent)", _of_demo_agents()),
     ]
@@ -72,6 +82,10 @@ def _touching(table: Any) -> Any:
     )
 
 
+def _coaching(agent_id: Any) -> Any:
+    return or_(agent_id.in_(demo_people()), CoachingPlan.coach_id.in_(demo_people()))
+
+
 def _in_demo_teams() -> Any:
     return ~User.is_demo & User.team_id.in_(select(Team.id).where(Team.is_demo))
 
@@ -84,6 +98,7 @@ def remove(session: Session, storage: Storage, *, now: datetime) -> int:
     """Take everything away, in the order of its references; return how many conversations went."""
     gone = session.scalar(select(func.count()).select_from(Interaction).where(Interaction.is_demo)) or 0
     keys = list(session.scalars(select(Recording.storage_key).where(Recording.is_demo)))
+    _remove_coaching(session)
     evaluations = select(Evaluation.id).where(or_(Evaluation.is_demo, _touching(Evaluation)))
     session.execute(delete(Evaluation).where(Evaluation.id.in_(evaluations)))
     session.execute(delete(Assignment).where(or_(Assignment.is_demo, _touching(Assignment))))
@@ -99,6 +114,32 @@ def remove(session: Session, storage: Storage, *, now: datetime) -> int:
     for key in keys:
         storage.delete(key)
     return gone
+
+
+def _remove_coaching(session: Session) -> None:
+    """Take plans and sessions with demo people away, and what real ones say of them."""
+    people = demo_people()
+    sessions = select(CoachingSession.id).where(
+        or_(
+            CoachingSession.is_demo,
+            CoachingSession.coach_id.in_(people),
+            CoachingSession.id.in_(
+                select(SessionMember.session_id).where(SessionMember.person_id.in_(people))
+            ),
+        )
+    )
+    of_people = (CoachingPlan.is_demo, CoachingPlan.agent_id.in_(people), CoachingPlan.coach_id.in_(people))
+    session.execute(delete(PrivateNote).where(PrivateNote.author_id.in_(people)))
+    session.execute(delete(CoachingTodo).where(CoachingTodo.person_id.in_(people)))
+    session.execute(delete(CoachingSession).where(CoachingSession.id.in_(sessions)))
+    session.execute(delete(CoachingPlan).where(or_(*of_people)))
+    session.execute(
+        delete(PlanTemplate).where(or_(PlanTemplate.is_demo, PlanTemplate.made_by_id.in_(people)))
+    )
+    session.execute(update(PlanEvent).where(PlanEvent.actor_id.in_(people)).values(actor_id=None))
+    session.execute(update(CoachingPlan).where(CoachingPlan.made_by_id.in_(people)).values(made_by_id=None))
+    session.execute(update(CoachingTodo).where(CoachingTodo.made_by_id.in_(people)).values(made_by_id=None))
+    session.execute(update(User).where(User.coach_id.in_(people)).values(coach_id=None))
 
 
 def _free_references(session: Session) -> None:

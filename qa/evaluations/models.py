@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from qa.accounts.models import User, works_in
+from qa.accounts.models import User, coach_ids, coached_by, works_in
 from qa.core.actor import Scope, ScopeColumns
 from qa.core.db import Base, Clause, UtcDateTime
 from qa.interactions.models import Interaction
@@ -250,10 +250,11 @@ class Evaluation(Base):
 
     @property
     def scope(self) -> Scope:
-        """By its evaluator, about its agent; needs agent loaded."""
+        """By its evaluator, about its agent, for the agent's coach; needs agent loaded."""
         team = self.agent.team_id
         return Scope(
             author_ids=frozenset({self.evaluator_id}),
+            assigned_ids=coach_ids(self.agent),
             agent_ids=frozenset({self.agent_id}),
             team_ids=frozenset() if team is None else frozenset({team}),
             state=self.access_state,
@@ -265,6 +266,7 @@ class Evaluation(Base):
         return ScopeColumns(
             about=lambda user_id: cls.agent_id == user_id,
             by=lambda user_id: cls.evaluator_id == user_id,
+            assigned=lambda user_id: coached_by(cls.agent_id, user_id),
             in_teams=lambda ids: works_in(cls.agent_id, ids),
             in_states=cls._in_states,
         )

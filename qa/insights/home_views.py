@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from qa.accounts.permissions import ROLE_MEANINGS, ROLE_WORDS, Role
+from qa.coaching import queries as coaching
 from qa.coaching import training_queries
 from qa.core import clock
 from qa.core.actor import Actor
@@ -24,7 +25,9 @@ LEADS = frozenset({"lead", "manager"})
 COACHING = frozenset({"coach", "lead"})
 MARKED_FOR = LEADS | {"coach"}
 READERS = MARKED_FOR | {"agent", "ops"}
+COACHED = frozenset({"agent", "coach"})
 SHOWN = 8
+FEW = 3
 MARKED_DAYS = 30
 
 
@@ -50,6 +53,8 @@ def _panels(opened: Session, actor: Actor, now: datetime) -> dict[str, Any]:
     """Return what the actor's roles call for; a panel nobody needs costs no statement."""
     found: dict[str, Any] = {"unread": [], "work": [], "marked": [], "to_release": 0, "newest": []}
     found |= {"own": None, "moments": [], "needs": [], "coverage": [], "trainings": []}
+    if actor.roles & COACHED:
+        found |= _coaching(opened, actor, now)
     if "agent" in actor.roles:
         found["unread"] = attention_queries.list_to_acknowledge(opened, actor, limit=SHOWN)
         found |= _own(opened, actor, now)
@@ -70,6 +75,16 @@ def _panels(opened: Session, actor: Actor, now: datetime) -> dict[str, Any]:
         unread = {one.id for one in found["unread"]}
         found["newest"] = [one for one in page.evaluations if one.id not in unread][:SHOWN]
     return found
+
+
+def _coaching(opened: Session, actor: Actor, now: datetime) -> dict[str, Any]:
+    """Return one's next sessions, those that wait for one's word, and one's open to-dos."""
+    return {
+        "sessions": coaching.list_sessions(opened, actor, since=now)[:FEW],
+        "to_confirm": coaching.list_to_confirm(opened, actor)[:FEW],
+        "todos": coaching.list_todos(opened, actor, only_own=True)[:SHOWN],
+        "today": now.date(),
+    }
 
 
 def _own(opened: Session, actor: Actor, now: datetime) -> dict[str, Any]:

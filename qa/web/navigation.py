@@ -61,6 +61,7 @@ GROUPS: tuple[tuple[str, tuple[Link, ...]], ...] = (
     (
         "Learn",
         (
+            Link("Coaching", "coaching.index", "coach", _roles("agent coach lead manager")),
             Link(
                 "Training",
                 "training.index",

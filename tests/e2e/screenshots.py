@@ -24,8 +24,10 @@ PAGES = {
         "account": "/account",
         "templates": "/comment-templates",
     },
+    "coach": {"coach-home": "/", "coaching": "/coaching", "new-plan": "/coaching/plans/new"},
     "agent": {
         "agent-home": "/",
+        "own-coaching": "/coaching",
         "agent": "/agents/2",
         "training-own": "/training",
         "training-quiz": "/training/1",
@@ -81,12 +83,25 @@ def take(browser: Browser, site: Site, folder: Path, size: str, scheme: str) -> 
             keep(name)
         if role == "evaluator":
             workspace(page, site, keep, own=(size, scheme) == ("wide", "light"))
+        if role == "coach":
+            coached(page, site, keep, own=(size, scheme) == ("wide", "light"))
         if role == "agent":
             page.goto(f"{site.url}/evaluations")
             page.locator("table a.title").first.click()
             page.wait_for_load_state("networkidle")
             keep("evaluation")
         context.close()
+
+
+def coached(page: Page, site: Site, keep: object, *, own: bool) -> None:
+    """Show a plan that is due for review and the next session; two of them are the documentation's."""
+    for name, kind in (("coaching-plan", "plans"), ("coaching-session", "sessions")):
+        page.goto(f"{site.url}/coaching")
+        page.locator("li", has_text="Dana Ortiz").locator(f"a.title[href*='/{kind}/']").first.click()
+        page.wait_for_load_state("networkidle")
+        keep(name)  # type: ignore[operator]
+        if own:
+            page.screenshot(path=ROOT / "docs" / "pictures" / f"{name}.png")
 
 
 def workspace(page: Page, site: Site, keep: object, *, own: bool) -> None:

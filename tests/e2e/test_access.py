@@ -34,7 +34,14 @@ PAGES = {
         "/scorecards/voice-support/v/1",
         "/account",
     ),
-    "agent": ("/", "/evaluations", "/agents/2", "/training", "/training/1"),
+    "coach": (
+        "/coaching",
+        "/coaching/plans/new",
+        "/coaching/sessions/new",
+        "/coaching/templates",
+        "/notices",
+    ),
+    "agent": ("/", "/coaching", "/evaluations", "/agents/2", "/training", "/training/1"),
     "manager": (
         "/people",
         "/teams",

@@ -18,7 +18,7 @@ FIRST = {
     "agent": ("/", "for you to read"),
     "lead": ("/", "Who has what"),
     "manager": ("/", "Who has what"),
-    "coach": ("/", "Nobody to coach yet"),
+    "coach": ("/", "All coaching"),
     "ops": ("/", "Newest evaluations"),
     "calibrator": ("/", "Runs calibrations"),
     "privacy": ("/", "Decides on retention"),

@@ -53,7 +53,7 @@ def send(database: Database, settings: Settings, runtime: Runtime, keys: Keys) -
     carriers = make_carriers(reachable, keys)
 
     def sent() -> None:
-        outbox.deliver(database, make_reactions(keys, runtime))
+        outbox.deliver(database, make_reactions(keys, runtime, settings.zone))
         with database.reading() as session:
             targets = set(session.scalars(select(Outgoing.target)))
         for target in targets:
