@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from qa.accounts.models import Team, User, works_in
+from qa.accounts.models import Team, User, coached_by, works_in
 from qa.core.actor import Scope, ScopeColumns, by
 from qa.core.db import Base, UtcDateTime
 from qa.scorecards.models import Scorecard
@@ -209,6 +209,7 @@ class TrainingTask(Base):
         return ScopeColumns(
             about=lambda user_id: cls.person_id == user_id,
             by=lambda user_id: cls.assigned_by_id == user_id,
+            assigned=lambda user_id: coached_by(cls.person_id, user_id),
             in_teams=lambda ids: works_in(cls.person_id, ids),
         )
 

@@ -166,9 +166,9 @@ def numbers_of(
     moments: Sequence[Moment],
     *,
     now: datetime,
-    coached: Sequence[tuple[date, str]] = (),
+    coached: Sequence[datetime] = (),
 ) -> AgentNumbers:
-    """Return an agent's numbers by one scorecard. ``coached``: days on which coaching began, with words."""
+    """Return an agent's numbers by one scorecard. ``coached``: when coaching began."""
     own = [row for row in rows if row.scorecard_id == card.id]
     others = [row for row in beside if row.scorecard_id == card.id]
     spread = spread_of(values_by_agent([*own, *others]))
@@ -181,7 +181,7 @@ def numbers_of(
         random=len(counted(own)),
         targeted=sum(not row.is_random for row in own),
         step=buckets.step,
-        trend=_trend(card, buckets, spread, coached),
+        trend=_trend(card, buckets, spread, [one.astimezone(now.tzinfo).date() for one in coached]),
         change=_change(buckets, spread),
         plan=_plan(own, spread, now),
         now=_now(card, own, others, spread, now),
@@ -244,7 +244,7 @@ def _label(step: str, day: date) -> str:
     return month if step == "month" else f"{day.day} {month}"
 
 
-def _trend(card: Card, buckets: Buckets, spread: Spread, coached: Sequence[tuple[date, str]]) -> Chart | None:
+def _trend(card: Card, buckets: Buckets, spread: Spread, coached: Sequence[date]) -> Chart | None:
     points = []
     for day, values in zip(buckets.days, buckets.values, strict=True):
         found = average(values, spread)
@@ -253,7 +253,7 @@ def _trend(card: Card, buckets: Buckets, spread: Spread, coached: Sequence[tuple
         (version.activated_at.date(), f"form version {version.number}", f"version {version.number}")
         for version in card.versions
         if version.activated_at
-    ] + [(day, words, "coaching") for day, words in coached]
+    ] + [(day, f"coaching began {_label('', day)}", "coaching") for day in coached]
     marks = [trend.Mark(buckets.place(day), words, short) for day, words, short in events]
     step = buckets.step
     if all(point.value is None for point in points):

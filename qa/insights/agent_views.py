@@ -29,9 +29,10 @@ def agent(user_id: int) -> ResponseReturnValue:
         beside = score_queries.list_beside(opened, actor, person, since=since)
         moments = score_queries.list_moments(opened, actor, user_id, since=since)
         versions = score_queries.list_versions(opened, actor, sorted({row.scorecard_id for row in rows}))
+        coached = score_queries.list_coaching_begun(opened, actor, user_id, since=since)
         page = queries.list_evaluations(opened, actor, queries.EvaluationFilter(agent_id=user_id))
     card, choices = agent_page.choose_card(rows, versions, asked_id(request.args, "scorecard"))
-    numbers = agent_page.numbers_of(card, rows, beside, moments, now=now) if card else None
+    numbers = agent_page.numbers_of(card, rows, beside, moments, now=now, coached=coached) if card else None
     return render_template(
         "insights/agent.html",
         person=person,

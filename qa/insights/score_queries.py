@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from qa.accounts.models import Team, User, UserRole
 from qa.accounts.permissions import Permission as P
 from qa.accounts.policy import require, visible
+from qa.coaching.models import CoachingPlan
 from qa.core.actor import Actor
 from qa.core.db import Clause
 from qa.core.errors import NotFound
@@ -231,3 +232,13 @@ def list_teams(session: Session, actor: Actor) -> list[Team]:
     seen = visible(actor, P.KPI_READ, Team.scope_columns())
     teams = session.scalars(select(Team).where(Team.closed_at.is_(None), seen))
     return sorted(teams, key=lambda team: (sort_key(team.name), team.id))
+
+
+def list_coaching_begun(session: Session, actor: Actor, agent_id: int, *, since: datetime) -> list[datetime]:
+    """Return when coaching of an agent began since then, of plans that this actor may read."""
+    rows = select(CoachingPlan.started_at).where(
+        CoachingPlan.agent_id == agent_id,
+        CoachingPlan.started_at >= since,
+        visible(actor, P.COACHING_PLAN_READ, CoachingPlan.scope_columns()),
+    )
+    return sorted(at for at in session.scalars(rows) if at is not None)

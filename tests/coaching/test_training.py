@@ -316,3 +316,23 @@ def test_a_module_says_which_questions_it_helps_with(session: Session, people: S
     helping = training_queries.list_modules(session, agent, card_id=version.scorecard_id)
     assert [one.id for one in helping] == [made.id]
     assert training_queries.list_modules(session, agent, card_id=version.scorecard_id + 1) == []
+
+
+def test_a_coach_gives_trainings_to_those_they_coach_and_sees_how_far_they_are(
+    session: Session, people: SimpleNamespace
+) -> None:
+    people.agent.coach_id = people.coach.id
+    session.flush()
+    made, coach = module(session, people), actor_of(people.coach)
+    given = training_task_service.assign(
+        session, coach, module_id=made.id, people=[people.agent], due_at=None, now=NOW
+    )
+    assert given == 1
+    with pytest.raises(Forbidden):
+        training_task_service.assign(
+            session, coach, module_id=made.id, people=[people.second], due_at=None, now=NOW
+        )
+    seen = training_queries.list_of_module(session, coach, made.id)
+    assert [task.person_id for task in seen] == [people.agent.id]
+    assert training_queries.find_progress(session, coach, now=NOW)[made.id].open == 1
+    assert [one.id for one in training_queries.list_learners(session, coach)] == [people.agent.id]

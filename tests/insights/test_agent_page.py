@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from qa.accounts.models import User
+from qa.coaching.models import CoachingPlan
 from qa.core import clock
 from qa.evaluations import draft_service
 from qa.evaluations.models import Evaluation
@@ -120,3 +121,23 @@ def test_an_agent_without_evaluations_has_a_page_that_says_so(
         new = make_user(session, "agent", name="Zoe New")
     assert "Nothing scored yet" in page(client, sign_in, people["manager"], new).text
     assert client.get(f"/agents/{people['lead'].id}").status_code == 404
+
+
+def test_the_trend_says_when_coaching_began(
+    app: Flask, client: FlaskClient, sign_in: SignIn, people: dict[str, User]
+) -> None:
+    began = clock.now() - timedelta(days=18)
+    with app.extensions["candor"].database.transaction() as session:
+        plan = CoachingPlan(
+            agent_id=people["agent"].id,
+            coach_id=people["lead"].id,
+            title="Greeting",
+            state="active",
+            trigger_at=began,
+            months=1,
+            review_on=clock.now().date(),
+            made_at=began,
+            started_at=began,
+        )
+        session.add(plan)
+    assert "coaching began" in page(client, sign_in, people["lead"], people["agent"]).text
