@@ -146,7 +146,7 @@ def wait_for(holds: Callable[[], object], seconds: float = 60.0) -> None:
 def test_a_recording_is_examined_by_the_worker(site: Site) -> None:
     raw = wav(bursts([(1, 4)], 20), bursts([(3, 6)], 20))
     recording_id = site.attach(raw)
-    assert run_until_empty(site.settings) == 1
+    assert run_until_empty(site.settings) == 2, "it is examined, and those who react are told"
     row = site.recording(recording_id)
     assert (row.state, row.problem, row.channel_count, row.duration_ms) == ("ready", None, 2, 20_000)
     assert (row.format, row.media_type, row.playable_key) == ("wav pcm_s16le", "audio/wav", None)
