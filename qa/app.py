@@ -14,7 +14,7 @@ from qa.accounts.permissions import Permission
 from qa.coaching import training
 from qa.coaching import views as coaching
 from qa.config import Settings
-from qa.core import clock, crypto, jobs, transport
+from qa.core import bell, clock, crypto, jobs
 from qa.core.actor import Actor
 from qa.core.db import Database
 from qa.core.storage import LocalStorage
@@ -69,7 +69,7 @@ def create_app(settings: Settings) -> Flask:
     app = Flask("qa.web", root_path=str(Path(__file__).parent / "web"))
     keys = crypto.load_keys(settings.key_path)
     database = Database(settings.database)
-    database.after_commit.append(jobs.ringer(transport.make_bell(settings.queue_url, settings.data_path)))
+    database.after_commit.append(jobs.ringer(bell.make_bell(settings.queue_url, settings.data_path)))
     site = context.Site(
         settings=settings, database=database, keys=keys, storage=LocalStorage(settings.recordings_path)
     )

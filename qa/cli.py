@@ -12,7 +12,7 @@ from qa.core.lazy import LazyGroup
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "run": ("qa.serve_commands", "run", "Serve the site and its worker under one command."),
     "serve": ("qa.serve_commands", "serve", "Serve the site only; run `qa worker` beside it."),
-    "worker": ("qa.serve_commands", "worker", "Do the background work: media, releases, deliveries."),
+    "worker": ("qa.worker_commands", "worker", "Do the background work: media, releases, deliveries."),
     "upgrade": ("qa.upgrade_commands", "upgrade", "Bring the database to this program's version."),
     "demo": ("qa.demo.commands", "demo", "Fill an empty site with a believable centre, or take it away."),
     "import": ("qa.interactions.commands", "import_", "Bring in conversations from JSON Lines."),

@@ -18,7 +18,7 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from qa import config
-from qa.core import crypto, schema
+from qa.core import crypto, revision
 from qa.core.db import Database
 
 SQLITE_NEEDED = (3, 37)
@@ -101,13 +101,13 @@ def _key(settings: config.Settings) -> Finding:
 def _database(settings: config.Settings) -> Finding:
     try:
         with Database(settings.database) as database, database.reading() as session:
-            here = schema.current(session)
+            here = revision.current(session)
     except SQLAlchemyError as error:
         return Finding(
             "Database", "fault", f"does not answer: {str(error.__cause__ or error).splitlines()[0]}"
         )
     kind = "SQLite" if database.is_sqlite else "PostgreSQL"
-    if here != schema.head():
+    if here != revision.head():
         return Finding("Database", "fault", f"{kind} at version {here or 'none'}. Run `qa upgrade`.")
     return Finding("Database", "good", f"{kind} at version {here}")
 

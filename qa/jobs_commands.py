@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from qa import config
-from qa.core import clock, jobs, outbox, transport
+from qa.core import bell, clock, jobs, outbox
 from qa.core.db import Database
 from qa.worker import run_until_empty
 
@@ -32,7 +32,7 @@ def group() -> None:
 
 def _database(path: str | None) -> AbstractContextManager[Database]:
     settings = config.load(Path(path) if path else None)
-    return transport.ringing_database(settings.database, settings.queue_url, settings.data_path)
+    return bell.ringing_database(settings.database, settings.queue_url, settings.data_path)
 
 
 @group.command(name="list")

@@ -15,8 +15,7 @@ from qa.core.db import Database
 from qa.core.resealing import reseal_column
 from qa.extensions import outgoing_service, secrets_service
 from qa.extensions.models import Outgoing
-from qa.interactions.import_lines import RECORDING_KEY
-from qa.interactions.models import Recording, SealedOriginal
+from qa.interactions.models import RECORDING_KEY, Recording, SealedOriginal
 from qa.interactions.redacting import ORIGINAL
 from qa.interactions.sources.inbox_service import INBOX
 from qa.interactions.sources.models import Delivery, Quarantined

@@ -26,6 +26,7 @@ from qa.coaching import training_rules
 from qa.config import Settings
 from qa.core import clock, crypto, jobs, outbox, transport
 from qa.core.actor import SYSTEM
+from qa.core.bell import Bell, make_bell
 from qa.core.db import Database
 from qa.core.storage import LocalStorage
 from qa.core.working import ChildKind, Kind, Kinds, Payload, Worker
@@ -231,7 +232,7 @@ class _Caller:
     One thread for each queue, called by each sweep: slower, but nothing waits for the carrier.
     """
 
-    def __init__(self, bell: transport.Bell) -> None:
+    def __init__(self, bell: Bell) -> None:
         self._bell = bell
         self._guard = threading.Lock()
         self._busy: set[str] = set()
@@ -277,7 +278,7 @@ class _Listener(Consumer):  # type: ignore[misc]  # Huey has no types
 def run_worker(settings: Settings) -> None:
     """Work until told to stop."""
     watch_parent()
-    bell = transport.make_bell(settings.queue_url, settings.data_path)
+    bell = make_bell(settings.queue_url, settings.data_path)
     caller = _Caller(bell)
     worker = make_worker(settings, caller)
     caller.drain = worker.drain

@@ -31,8 +31,7 @@ from qa.core.jobs import Job
 from qa.core.storage import LocalStorage, read_range, store_sealed
 from qa.evaluations.events import EvaluationSubmitted
 from qa.interactions import service
-from qa.interactions.import_lines import RECORDING_KEY
-from qa.interactions.models import PLAYABLE, Interaction, Recording
+from qa.interactions.models import PLAYABLE, RECORDING_KEY, Interaction, Recording
 from qa.worker import SCHEDULES, run_until_empty
 from tests.factories import make_interaction, make_user
 from tests.interactions.sounds import bursts, encoded, wav

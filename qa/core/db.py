@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any, Self
 
 from sqlalchemy import (
@@ -24,7 +25,6 @@ from sqlalchemy import (
     event,
     make_url,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
@@ -186,7 +186,7 @@ def _no_wait() -> Iterator[float]:
 
 def insert_unless_there(session: Session, table: Any, *, on: Sequence[str], where: Any = None) -> Any:
     """Return an INSERT that leaves a row alone whose ``on`` columns are taken; add values, returning."""
-    dialect: Any = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    dialect = import_module(f"sqlalchemy.dialects.{session.get_bind().dialect.name}")
     return dialect.insert(table).on_conflict_do_nothing(index_elements=list(on), index_where=where)
 
 

@@ -1,23 +1,17 @@
-"""The schema's version: where the database is, and where this program needs it to be.
-
-Migrations are Alembic's; ``qa upgrade`` runs them in one transaction on both databases.
-"""
+"""The schema's steps up and down: ``qa upgrade`` runs Alembic's in one transaction on both databases."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import cast
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, make_url
-from sqlalchemy.orm import Session
 
 
 def alembic_config(url: str) -> Config:
@@ -27,28 +21,6 @@ def alembic_config(url: str) -> Config:
     config.attributes["url"] = url
     config.set_main_option("path_separator", "os")
     return config
-
-
-@lru_cache
-def head() -> str:
-    """Return the version this program needs."""
-    return cast("str", ScriptDirectory.from_config(alembic_config("sqlite://")).get_current_head())
-
-
-def current(session: Session) -> str | None:
-    """Return the version the database has, None when it is empty."""
-    return MigrationContext.configure(session.connection()).get_current_revision()
-
-
-def is_current(session: Session) -> bool:
-    """Tell whether program and database fit."""
-    return current(session) == head()
-
-
-def is_known(revision: str | None) -> bool:
-    """Tell whether this program has heard of that version."""
-    script = ScriptDirectory.from_config(alembic_config("sqlite://"))
-    return revision is None or revision in {step.revision for step in script.walk_revisions()}
 
 
 def upgrade(url: str, revision: str = "head") -> None:

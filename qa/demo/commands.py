@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from qa import config
-from qa.core import clock, crypto, transport
+from qa.core import bell, clock, crypto
 from qa.core.db import Database
 from qa.core.storage import LocalStorage
 from qa.demo.build import build, is_empty, keep_sign_ins
@@ -71,7 +71,7 @@ def demo(
     settings = config.load(Path(path) if path else None)
     if out is not None:
         settings = config.Settings(values={**settings.values, "data_dir": str(out)}, source=settings.source)
-    opened = transport.ringing_database(settings.database, settings.queue_url, settings.data_path)
+    opened = bell.ringing_database(settings.database, settings.queue_url, settings.data_path)
     database = click.get_current_context().with_resource(opened)
     storage = LocalStorage(settings.recordings_path)
     if removes:

@@ -12,8 +12,7 @@ from qa.core.crypto import Keys
 from qa.core.db import Database
 from qa.core.storage import Storage, store_sealed
 from qa.demo.centre import SOURCE, Centre
-from qa.interactions.import_lines import RECORDING_KEY
-from qa.interactions.models import Interaction, Participant, Recording, Turn
+from qa.interactions.models import RECORDING_KEY, Interaction, Participant, Recording, Turn
 from qa.interactions.service import MEDIA_JOB
 
 CALLS = ("refund", "cancel", "outage")

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from qa import config
-from qa.core import clock, crypto, transport
+from qa.core import bell, clock, crypto
 from qa.core.actor import SYSTEM
 from qa.core.db import Database
 from qa.core.errors import NotFound
@@ -36,7 +36,7 @@ class _Site:
 @contextmanager
 def _site(path: str | None) -> Iterator[_Site]:
     settings = config.load(Path(path) if path else None)
-    opened = transport.ringing_database(settings.database, settings.queue_url, settings.data_path)
+    opened = bell.ringing_database(settings.database, settings.queue_url, settings.data_path)
     runtime = Runtime(settings, crypto.load_keys(settings.key_path))
     try:
         with opened as database:

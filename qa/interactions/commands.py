@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from qa import config
-from qa.core import clock, crypto, transport
+from qa.core import bell, clock, crypto
 from qa.core.storage import LocalStorage
 from qa.interactions.import_lines import Importer
 
@@ -52,7 +52,7 @@ def import_(
     settings = config.load(Path(path) if path else None)
     if not file.is_file():
         raise click.UsageError(f"{file}: there is no such file.")
-    opened = transport.ringing_database(settings.database, settings.queue_url, settings.data_path)
+    opened = bell.ringing_database(settings.database, settings.queue_url, settings.data_path)
     importer = Importer(
         click.get_current_context().with_resource(opened),
         LocalStorage(settings.recordings_path),

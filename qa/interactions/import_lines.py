@@ -21,12 +21,12 @@ from qa.core.storage import Storage, Stored, store_sealed
 from qa.extensions.queries import has_redactors
 from qa.interactions import service
 from qa.interactions.lines import AgentPart, BrokenLine, Line, Parsed, parse
+from qa.interactions.models import RECORDING_KEY
 from qa.interactions.redacting import SafeLine, safe_line
 from qa.interactions.storing_service import Counts, store_lines
 
 BATCH = 200
 PAUSE_SECONDS = 0.005
-RECORDING_KEY = "recording"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,7 @@ from qa.core.crypto import Keys
 from qa.core.db import Database
 from qa.core.storage import Storage, TooMuchToSweep, sweep
 from qa.interactions import alias_service, service
-from qa.interactions.import_lines import RECORDING_KEY
-from qa.interactions.models import PLAYABLE, Recording, SealedOriginal
+from qa.interactions.models import PLAYABLE, RECORDING_KEY, Recording, SealedOriginal
 
 log = logging.getLogger(__name__)
 

@@ -35,6 +35,9 @@ from qa.core.db import Base, UtcDateTime
 CHANNELS = ("voice", "chat", "email", "ticket")
 SPEAKERS = ("agent", "customer", "bot", "system", "unknown")
 PLAYABLE = "playable"
+RECORDING_KEY = "recording"
+"""What the key of a recording is sealed for."""
+
 TURN_KINDS = ("speech", "message", "note", "event")
 
 

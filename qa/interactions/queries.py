@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, bindparam, case, or_, select, tuple_
-from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload, undefer
+from sqlalchemy.orm import Session, contains_eager, defer, joinedload, selectinload, undefer
 
 from qa.accounts.permissions import Permission as P
 from qa.accounts.permissions import Role
@@ -188,21 +188,29 @@ def _one(actor: Actor, interaction_id: int) -> Select[Interaction]:
     )
 
 
-def get_recording(session: Session, actor: Actor, recording_id: int) -> Recording:
-    """Return a recording that this actor may listen to, with its peaks, or raise ``NotFound``."""
+def get_recording(
+    session: Session, actor: Actor, recording_id: int, *, with_peaks: bool = False
+) -> Recording:
+    """Return a recording that this actor may listen to, or raise ``NotFound``; with peaks to draw them."""
     found = session.scalar(
         select(Recording)
-        .join(Interaction, Interaction.id == Recording.interaction_id)
+        .join(Recording.interaction)
         .where(
             Recording.id == recording_id,
             Interaction.deleted_at.is_(None),
             visible(actor, P.RECORDING_LISTEN, Interaction.scope_columns()),
         )
-        .options(undefer(Recording.peaks), contains_eager(Recording.interaction))
+        .options(
+            _PEAKS if with_peaks else _NO_PEAKS,
+            contains_eager(Recording.interaction).load_only(Interaction.redaction),
+        )
     )
     if found is None:
         raise NotFound("There is no such recording, or you may not listen to it.")
     return found
+
+
+_PEAKS, _NO_PEAKS = undefer(Recording.peaks), defer(Recording.peaks, raiseload=True)
 
 
 def may_read_words(session: Session, actor: Actor, interaction_id: int) -> bool:

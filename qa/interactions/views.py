@@ -15,8 +15,7 @@ from qa.core.errors import Invalid
 from qa.core.storage import read_range
 from qa.interactions import queries, service
 from qa.interactions.conversation import conversation_of
-from qa.interactions.import_lines import RECORDING_KEY
-from qa.interactions.models import CHANNELS, PLAYABLE, Recording
+from qa.interactions.models import CHANNELS, PLAYABLE, RECORDING_KEY, Recording
 from qa.interactions.redacting import DONE
 from qa.interactions.redaction import WITHHELD
 from qa.web.access import claims
@@ -71,7 +70,7 @@ def show(interaction_id: int) -> ResponseReturnValue:
 def peaks(recording_id: int) -> ResponseReturnValue:
     """Return the lanes' peaks."""
     with reading() as opened:
-        found = queries.get_recording(opened, current_actor(), recording_id)
+        found = queries.get_recording(opened, current_actor(), recording_id, with_peaks=True)
     return jsonify(found.peaks or {})
 
 
@@ -81,6 +80,7 @@ def audio(recording_id: int) -> ResponseReturnValue:
     """Stream a range of a recording, opening only its chunks."""
     with reading() as opened:
         found = queries.get_recording(opened, current_actor(), recording_id)
+        is_noted = service.is_listen_noted(opened, current_actor(), found, now=clock.now())
     if found.interaction.redaction != DONE:
         raise Invalid(f"{WITHHELD}.")
     if found.state != "ready":
@@ -90,7 +90,8 @@ def audio(recording_id: int) -> ResponseReturnValue:
     span = span_asked(request.headers.get("Range"), request.headers.get("If-Range"), etag=etag, size=size)
     if span is None:
         return Response(status=416, headers={"Content-Range": f"bytes */{size}"})
-    _note_listen(found)
+    if not is_noted:
+        _note_listen(found)
     content_key = site().keys.open(found.sealed_key, purpose=RECORDING_KEY)
     if found.playable_key:
         content_key = sub_key(content_key, PLAYABLE)
@@ -102,11 +103,8 @@ def audio(recording_id: int) -> ResponseReturnValue:
 
 def _note_listen(found: Recording) -> None:
     """Log who listens, whichever part is asked for first; the parts that follow write nothing."""
-    with reading() as opened:
-        noted = service.is_listen_noted(opened, current_actor(), found, now=clock.now())
-    if not noted:
-        with transaction() as opened:
-            service.note_listen(opened, current_actor(), found, now=clock.now())
+    with transaction() as opened:
+        service.note_listen(opened, current_actor(), found, now=clock.now())
 
 
 def _playable(found: Recording) -> tuple[str, str, int]:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from qa.core import clock, jobs, schema
+from qa.core import clock, jobs, revision
 from qa.core.errors import DomainError
 from qa.web import context
 from qa.web.access import public
@@ -56,7 +56,7 @@ def _database() -> bool:
 
 def _schema() -> bool:
     with context.reading() as session:
-        return schema.is_current(session)
+        return revision.is_current(session)
 
 
 def _disk() -> bool:

@@ -15,8 +15,9 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from qa.core import clock, jobs, transport
+from qa.core.bell import Bell, make_bell, ringing_database
 from qa.core.db import Database
-from qa.core.transport import Bell, make_bell, make_huey, ringing_database, task_of
+from qa.core.transport import make_huey, task_of
 
 POSTGRES = os.environ.get("QA_TEST_DATABASE_URL", "")
 REDIS = os.environ.get("QA_TEST_REDIS_URL", "")

@@ -12,6 +12,7 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, MetaData, inspect, select
 
+from qa.core import revision as versions
 from qa.core import schema
 from qa.core.db import Database
 from tests.demo.test_demo import fill
@@ -93,7 +94,7 @@ def test_each_step_down_and_all_the_way_up_again_keeps_what_both_versions_know(f
     schema.upgrade(filled.url)
     assert_same(oldest, rows_of(filled.engine))  # what only newer versions know went with them
     with filled.reading() as session:
-        assert schema.is_current(session)
+        assert versions.is_current(session)
 
 
 def assert_same(one: Rows, other: Rows) -> None:
@@ -120,7 +121,9 @@ def test_a_migration_that_fails_half_way_leaves_the_database_as_it_was(
     before = rows_of(filled.engine)
     folder = tmp_path / "planted"
     shutil.copytree(str(resources.files("qa.migrations")), folder)
-    (folder / "versions" / "9999_planted.py").write_text(FAILING.format(head=schema.head()), encoding="utf-8")
+    (folder / "versions" / "9999_planted.py").write_text(
+        FAILING.format(head=versions.head()), encoding="utf-8"
+    )
     planted = schema.alembic_config(filled.url)
     planted.set_main_option("script_location", str(folder))
     filled.dispose()
@@ -128,4 +131,4 @@ def test_a_migration_that_fails_half_way_leaves_the_database_as_it_was(
         command.upgrade(planted, "head")
     assert rows_of(filled.engine) == before
     with filled.reading() as session:
-        assert schema.current(session) == schema.head()
+        assert versions.current(session) == versions.head()

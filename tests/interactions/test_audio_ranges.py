@@ -19,7 +19,7 @@ from qa.core.audit import AuditEntry
 from qa.core.crypto import CHUNK_BYTES, SEALED_CHUNK_BYTES
 from qa.core.storage import LocalStorage, store_sealed
 from qa.interactions import service
-from qa.interactions.import_lines import RECORDING_KEY
+from qa.interactions.models import RECORDING_KEY
 from qa.web.ranges import etag_of, span_asked
 from tests.factories import NOW, make_interaction, make_team, make_user
 

@@ -31,9 +31,9 @@ from qa.interactions import original_service as originals
 from qa.interactions import redacting
 from qa.interactions.conversation import conversation_of
 from qa.interactions.examine import examine
-from qa.interactions.import_lines import RECORDING_KEY, Importer
+from qa.interactions.import_lines import Importer
 from qa.interactions.media import decoded
-from qa.interactions.models import PLAYABLE, Interaction, Recording, SealedOriginal, Turn
+from qa.interactions.models import PLAYABLE, RECORDING_KEY, Interaction, Recording, SealedOriginal, Turn
 from qa.interactions.own_patterns import BadPattern, finder_of, name_finders
 from qa.interactions.queries import get_conversation, heard_in
 from qa.interactions.redaction import Hidden

@@ -19,7 +19,8 @@ import pytest
 from sqlalchemy import func, select, update
 
 from qa.config import Settings
-from qa.core import clock, crypto, jobs, transport
+from qa.core import bell as bells
+from qa.core import clock, crypto, jobs
 from qa.core.actor import SYSTEM
 from qa.core.db import Database
 from qa.core.jobs import Job
@@ -127,7 +128,7 @@ def wait_for(holds: Callable[[], bool], seconds: float) -> bool:
 
 def urge(settings: Settings, database: Database, holds: Callable[[], bool]) -> None:
     """Wait until it is so; meanwhile no pause lasts and the worker need not look up by itself."""
-    bell = transport.make_bell(settings.queue_url, settings.data_path)
+    bell = bells.make_bell(settings.queue_url, settings.data_path)
     until = time.monotonic() + 120
     while not wait_for(holds, 0.3):
         assert time.monotonic() < until

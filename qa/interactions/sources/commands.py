@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from qa import config
-from qa.core import clock, crypto, transport
+from qa.core import bell, clock, crypto
 from qa.core.actor import SYSTEM
 from qa.core.crypto import Keys
 from qa.core.db import Database
@@ -62,7 +62,7 @@ def _site(path: str | None) -> Iterator[_Site]:
     settings = config.load(Path(path) if path else None)
     keys = crypto.load_keys(settings.key_path)
     runtime = Runtime(settings, keys)
-    opened = transport.ringing_database(settings.database, settings.queue_url, settings.data_path)
+    opened = bell.ringing_database(settings.database, settings.queue_url, settings.data_path)
     try:
         with opened as database:
             yield _Site(

@@ -28,8 +28,7 @@ from qa.core.storage import Storage, store_sealed
 from qa.core.working import Kind
 from qa.extensions.secrets_service import drop_former
 from qa.interactions import service as interactions
-from qa.interactions.import_lines import RECORDING_KEY
-from qa.interactions.models import Recording
+from qa.interactions.models import RECORDING_KEY, Recording
 from qa.interactions.sources import inbox_service, media_service, quarantine_service, service
 from qa.interactions.sources.connectors import Connectors, Facts, find_facts, get_facts
 from qa.interactions.sources.models import Source, SyncLane, SyncRun
