@@ -17,7 +17,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -74,10 +74,12 @@ class Site:
 
     folder: Path
     server: Server | None = None
+    more: dict[str, str] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
         """Return the environment in which commands find this folder."""
-        return clean() | {"QA_DATA_DIR": str(self.folder), "QA_SERVER_TIMING": "1", "QA_LOG_LEVEL": "error"}
+        own = {"QA_DATA_DIR": str(self.folder), "QA_SERVER_TIMING": "1", "QA_LOG_LEVEL": "error"}
+        return clean() | own | self.more
 
     def command(self, *arguments: str, accept: tuple[int, ...] = (0,)) -> str:
         """Run a command of the product and return what it printed."""
