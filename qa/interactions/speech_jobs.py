@@ -27,8 +27,7 @@ from qa.core.storage import Storage, read_range
 from qa.core.working import HostedKind, Kind, Payload
 from qa.extensions.runtime import NotRunning, Runtime
 from qa.interactions import speech_service as service
-from qa.interactions.import_lines import RECORDING_KEY
-from qa.interactions.models import Interaction, Recording
+from qa.interactions.models import RECORDING_KEY, Interaction, Recording
 from qa.interactions.redacting import Raw, Said
 from qa.interactions.redaction_jobs import Redaction
 from qa.interactions.signals import Sorted, sort_out

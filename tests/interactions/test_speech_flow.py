@@ -29,8 +29,7 @@ from qa.extensions import look_service
 from qa.extensions import service as plugins
 from qa.extensions.runtime import Runtime
 from qa.interactions import service, speech_service
-from qa.interactions.import_lines import RECORDING_KEY
-from qa.interactions.models import Interaction, Recording, SealedOriginal, Turn
+from qa.interactions.models import RECORDING_KEY, Interaction, Recording, SealedOriginal, Turn
 from qa.interactions.signals import REFUSED, refusal_of
 from qa.interactions.speech_models import Enrichment, SignalRow, Transcription
 from qa.interactions.transcript import Segment, Transcript
