@@ -1,42 +1,28 @@
-"""Pictures of every page at three sizes, light and dark, into ``screenshots/``; one for the README."""
+"""Pictures of every page at three sizes, light and dark, into ``screenshots/``; some for the docs."""
 
 from __future__ import annotations
 
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.e2e import chromium
 from tests.e2e.conftest import open_voice_call, ready, sign_in
+from tests.e2e.pages import PAGES
 from tests.e2e.site import Site
 
 SIZES = {"wide": (1440, 900), "medium": (1024, 768), "phone": (390, 844)}
-PAGES = {
-    "evaluator": {
-        "my-queue": "/queue",
-        "interactions": "/interactions",
-        "evaluations": "/evaluations",
-        "scorecards": "/scorecards",
-        "scorecard": "/scorecards/voice-support/v/1",
-        "account": "/account",
-        "templates": "/comment-templates",
-    },
-    "coach": {"coach-home": "/", "coaching": "/coaching", "new-plan": "/coaching/plans/new"},
-    "agent": {
-        "agent-home": "/",
-        "own-coaching": "/coaching",
-        "agent": "/agents/2",
-        "training-own": "/training",
-        "training-quiz": "/training/1",
-    },
-    "manager": {"people": "/people", "teams": "/teams", "agents": "/agents", "team": "/teams/2/quality"},
-    "lead": {"lead-home": "/", "training": "/training"},
-    "admin": {"new-person": "/people/new"},
-}
 ROOT = Path(__file__).parents[2]
+PICTURES = ROOT / "docs" / "pictures"
+DOCUMENTED = {"workspace", "my-queue", "evaluation", "agent", "team", "training-quiz"} | {
+    "coaching-plan",
+    "coaching-session",
+}
+"""What the pages of the documentation show, wide and light."""
 
 
 def main() -> None:
@@ -73,7 +59,9 @@ def take(browser: Browser, site: Site, folder: Path, size: str, scheme: str) -> 
         page = context.new_page()
 
         def keep(name: str, page: Page = page) -> None:
-            page.screenshot(path=folder / f"{name}-{size}-{scheme}.png")
+            picture = page.screenshot(path=folder / f"{name}-{size}-{scheme}.png")
+            if name in DOCUMENTED and (size, scheme) == ("wide", "light"):
+                (PICTURES / f"{name}.png").write_bytes(picture)
 
         page.goto(f"{site.url}/sign-in")
         keep("sign-in")
@@ -82,9 +70,9 @@ def take(browser: Browser, site: Site, folder: Path, size: str, scheme: str) -> 
             page.goto(f"{site.url}{address}")
             keep(name)
         if role == "evaluator":
-            workspace(page, site, keep, own=(size, scheme) == ("wide", "light"))
+            workspace(page, site, keep)
         if role == "coach":
-            coached(page, site, keep, own=(size, scheme) == ("wide", "light"))
+            coached(page, site, keep)
         if role == "agent":
             page.goto(f"{site.url}/evaluations")
             page.locator("table a.title").first.click()
@@ -93,18 +81,16 @@ def take(browser: Browser, site: Site, folder: Path, size: str, scheme: str) -> 
         context.close()
 
 
-def coached(page: Page, site: Site, keep: object, *, own: bool) -> None:
-    """Show a plan that is due for review and the next session; two of them are the documentation's."""
+def coached(page: Page, site: Site, keep: Callable[[str], None]) -> None:
+    """Show a plan that is due for review and the next session."""
     for name, kind in (("coaching-plan", "plans"), ("coaching-session", "sessions")):
         page.goto(f"{site.url}/coaching")
         page.locator("li", has_text="Dana Ortiz").locator(f"a.title[href*='/{kind}/']").first.click()
         page.wait_for_load_state("networkidle")
-        keep(name)  # type: ignore[operator]
-        if own:
-            page.screenshot(path=ROOT / "docs" / "pictures" / f"{name}.png")
+        keep(name)
 
 
-def workspace(page: Page, site: Site, keep: object, *, own: bool) -> None:
+def workspace(page: Page, site: Site, keep: Callable[[str], None]) -> None:
     """Show a call half answered, and its submit sheet."""
     page.goto(f"{site.url}/queue")
     row = page.locator("tr", has_text="Dana Ortiz").first
@@ -119,7 +105,7 @@ def workspace(page: Page, site: Site, keep: object, *, own: bool) -> None:
     if conversation.is_visible():
         conversation.click()
         page.wait_for_timeout(300)
-        keep("conversation")  # type: ignore[operator]
+        keep("conversation")
     page.locator("[data-seek-to]").nth(6).click()
     page.wait_for_timeout(600)
     page.keyboard.press("Space")
@@ -127,15 +113,11 @@ def workspace(page: Page, site: Site, keep: object, *, own: bool) -> None:
         page.get_by_role("tab", name="Form").click()
     page.locator("[data-form]").click(position={"x": 5, "y": 5})
     page.wait_for_timeout(1_200)
-    keep("workspace")  # type: ignore[operator]
-    if own:
-        target = ROOT / "docs" / "pictures" / "workspace.png"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=target)
+    keep("workspace")
     page.keyboard.press("Control+Enter")
     page.wait_for_selector("#sheet[open]")
     page.wait_for_timeout(300)
-    keep("submit-sheet")  # type: ignore[operator]
+    keep("submit-sheet")
 
 
 if __name__ == "__main__":

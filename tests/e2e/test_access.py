@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.e2e.conftest import SignedIn, open_voice_call, ready
+from tests.e2e.pages import PAGES
 
 pytestmark = pytest.mark.browser
 
@@ -25,47 +26,15 @@ def findings(page: Page) -> list[str]:
     ]
 
 
-PAGES = {
-    "evaluator": (
-        "/queue",
-        "/interactions",
-        "/evaluations",
-        "/scorecards",
-        "/scorecards/voice-support/v/1",
-        "/account",
-    ),
-    "coach": (
-        "/coaching",
-        "/coaching/plans/new",
-        "/coaching/sessions/new",
-        "/coaching/templates",
-        "/notices",
-    ),
-    "agent": ("/", "/coaching", "/evaluations", "/agents/2", "/training", "/training/1"),
-    "manager": (
-        "/people",
-        "/teams",
-        "/unknown-accounts",
-        "/interactions",
-        "/agents",
-        "/agents/2",
-        "/teams/2/quality",
-        "/training",
-        "/training/modules/1",
-        "/training/modules/1/edit",
-        "/training/assign",
-    ),
-    "admin": ("/people", "/people/new", "/teams", "/sources", "/sources/new", "/quarantine"),
-}
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("role", list(PAGES))
 def test_axe_finds_nothing_serious(page_as: SignedIn, site: object, role: str, scheme: str) -> None:
     page = page_as(role, scheme=scheme)
     found = {}
-    for path in PAGES[role]:
-        page.goto(f"{site.url}{path}")  # type: ignore[attr-defined]
+    for path in PAGES[role].values():
+        shown = page.goto(f"{site.url}{path}")  # type: ignore[attr-defined]
+        assert shown is not None
+        assert shown.ok, path
         if problems := findings(page):
             found[path] = problems
     assert found == {}
@@ -97,7 +66,7 @@ def test_axe_finds_nothing_serious_on_the_evaluation_page(
 def test_nothing_spills_out_at_390_pixels(page_as: SignedIn, site: object, role: str) -> None:
     page = page_as(role, width=390, height=844)
     wide = {}
-    for path in PAGES[role]:
+    for path in PAGES[role].values():
         page.goto(f"{site.url}{path}")  # type: ignore[attr-defined]
         width = page.evaluate("document.documentElement.scrollWidth")
         if width > 390:
