@@ -1,1 +1,0 @@
-var e=localStorage.getItem("candor:theme");e&&(document.documentElement.dataset.theme=e);document.documentElement.classList.add("has-scripts");
