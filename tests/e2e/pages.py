@@ -7,7 +7,6 @@ PAGES: dict[str, dict[str, str]] = {
         "evaluator-home": "/",
         "my-queue": "/queue",
         "interactions": "/interactions",
-        "interaction": "/interactions/1",
         "evaluations": "/evaluations",
         "scorecards": "/scorecards",
         "scorecard": "/scorecards/voice-support/v/1",
@@ -34,6 +33,7 @@ PAGES: dict[str, dict[str, str]] = {
     },
     "manager": {
         "manager-home": "/",
+        "interaction": "/interactions/1",
         "people": "/people",
         "teams": "/teams",
         "agents": "/agents",
