@@ -23,6 +23,8 @@ _SPOKEN = (
 )
 _MIXED = rf"(?<!\w){_ATOM}{_GAP}at{_GAP}[^\W_]+(?:[.-][^\W_]+)*\.(?:{'|'.join(_TOP.split())})(?!\w)"
 _EMAIL = re.compile(f"{_WRITTEN}|{_SPOKEN}|{_MIXED}", re.IGNORECASE)
+_DOMAIN_END = re.compile(rf"(?:{_GAP}dot{_GAP}|(?<=\w)\.)(?:{'|'.join(_TOP.split())})(?!\w)", re.IGNORECASE)
+"""What each address without an @ ends with: most texts hold none, and are not read further."""
 _WORD_BEFORE = re.compile(r"([^\W_]+)[\s,-]+$")
 MAX_SPELLED = 40
 
@@ -44,6 +46,8 @@ _LONGEST = max(_IBAN_LENGTHS.values())
 def email_spans(text: str) -> list[Span]:
     """Return where e-mail addresses stand, written or said as "x at y dot com", spelled letters included."""
     found: list[Span] = []
+    if "@" not in text and _DOMAIN_END.search(text) is None:
+        return found
     for match in _EMAIL.finditer(text):
         start = _spelled_from(text, match.start())
         found.append((max(start, found[-1][1]) if found else start, match.end()))

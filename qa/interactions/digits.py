@@ -39,6 +39,14 @@ _AMOUNT = re.compile(
     r"|(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?"
     rf"|(?<!\d)(?<!\d[ .,-])\d+(?:[.,]\d+)?\s?{_CURRENCY}"
 )
+_MANY = re.compile(rf"\d|(?<![^\W_])(?:{'|'.join([*TEENS, *TENS, *TIMES])})(?![^\W_])", re.IGNORECASE)
+"""A character or word that says digits enough for a run, alone or with the next."""
+_UNIT = rf"(?:{'|'.join([*UNITS, *sorted(ZEROS)])})"
+_PAIR = re.compile(
+    rf"(?<![^\W_]){_UNIT}[\W_]+(?:(?:{'|'.join(sorted(FILLERS))})[\W_]+){{0,{MAX_FILLERS}}}{_UNIT}(?![^\W_])",
+    re.IGNORECASE,
+)
+"""Two words for a digit with nothing but fillers between them."""
 _DIGITS_INSIDE = re.compile(rf"\d{{{LEAST_INSIDE_A_WORD},}}")
 
 
@@ -72,6 +80,13 @@ class _Token:
 
 def digit_runs(text: str) -> list[Run]:
     """Return every run of at least two digits, in order."""
+    if _MANY.search(text) is None and _PAIR.search(text) is None:
+        return []  # most texts hold none, and are not read word by word
+    return every_run(text)
+
+
+def every_run(text: str) -> list[Run]:
+    """Return the same by reading the text word by word."""
     return [run for run in _Reader(text).runs() if len(run.digits) >= LEAST_DIGITS]
 
 

@@ -265,9 +265,14 @@ class _Conversation:
     """All words in the order in which they were said, to know what somebody was asked for."""
 
     def __init__(self, segments: Sequence[Segment]) -> None:
+        self._segments = segments
         self._words: list[str] = []
         self._base: dict[int, int] = {}
         self._starts: dict[int, list[int]] = {}
+
+    def _read(self) -> None:
+        """Read the words, once there is something that somebody may have been asked for."""
+        segments = self._segments
         for place in sorted(range(len(segments)), key=lambda place: (segments[place].start_ms, place)):
             spans = words_in(segments[place].text)
             self._base[place] = len(self._words)
@@ -278,6 +283,8 @@ class _Conversation:
         """Tell whether three or four digits follow words for a security code, whoever said those."""
         if len(run.digits) not in CODE_DIGITS:
             return False
+        if not self._base:
+            self._read()
         segment, offset = chain.where(run.start)
         place = self._base[segment] + bisect_right(self._starts[segment], offset) - 1
         said_by_anybody = self._words[max(place - _WORDS_BEFORE, 0) : place]

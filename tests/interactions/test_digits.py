@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa.interactions.digits import FILLERS, UNITS, digit_runs
+from qa.interactions.digits import FILLERS, NUMBER_WORDS, UNITS, digit_runs, every_run
 
 
 @pytest.mark.parametrize(
@@ -105,3 +105,15 @@ def test_places_are_in_order_apart_and_hold_the_words(text: str) -> None:
             assert reached <= start < end <= len(text)
             assert text[start:end].strip() == text[start:end]
             reached = end
+
+
+WORDS = sorted(
+    {*NUMBER_WORDS, *FILLERS, "at", "o'clock", "1", "42", "4421a", "x7", "_ten_", "Moment", "İ", "ſix"}
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from([" ", ", ", "-", ". ", "_", "’", "\n"]))))
+def test_a_text_that_is_not_read_word_by_word_holds_no_run(pieces: list[tuple[str, str]]) -> None:
+    text = "".join(word + gap for word, gap in pieces)
+    for one in (text, text.upper()):
+        assert digit_runs(one) == every_run(one)
