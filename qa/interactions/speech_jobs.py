@@ -200,10 +200,14 @@ def _facts(plugin: str, heard: Heard) -> dict[str, Any]:
 # --- reactions ------------------------------------------------------------------
 
 
-def ask_for_text(database: Database, event: dict[str, Any], now: datetime) -> None:
+def ask_for_text(plugins: Runtime, database: Database, event: Mapping[str, Any], now: datetime) -> None:
     """Ask for the text of a recording that can be heard now."""
+    with database.reading() as session:
+        problem = "" if plugins.offers(session, "transcriber") else NOBODY
     with database.transaction() as session:
-        service.ask_transcription(session, SYSTEM, recording_id=event["recording_id"], now=now)
+        service.ask_transcription(
+            session, SYSTEM, recording_id=event["recording_id"], now=now, problem=problem
+        )
 
 
 def enrich_transcript(database: Database, event: dict[str, Any], now: datetime) -> None:
@@ -232,7 +236,7 @@ def kinds(speech: Speech) -> dict[str, Kind | HostedKind]:
 def reactions(plugins: Runtime) -> dict[str, tuple[tuple[str, Any], ...]]:
     """Return who reacts here to which event."""
     return {
-        "RecordingReady": (("interactions.ask_for_text", ask_for_text),),
+        "RecordingReady": (("interactions.ask_for_text", partial(ask_for_text, plugins)),),
         "TranscriptReady": (("interactions.enrich_transcript", enrich_transcript),),
         "InteractionsChanged": (("interactions.enrich_changed", partial(enrich_changed, plugins)),),
     }

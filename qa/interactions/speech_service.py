@@ -48,8 +48,13 @@ class Made:
     facts: dict[str, Any]
 
 
-def ask_transcription(session: Session, actor: Actor, *, recording_id: int, now: datetime) -> bool:
-    """Ask for the text of a recording, unless it was asked for or there is one already; tell which."""
+def ask_transcription(
+    session: Session, actor: Actor, *, recording_id: int, now: datetime, problem: str = ""
+) -> bool:
+    """Ask for the text of a recording, unless it was asked for or there is one already; tell which.
+
+    With a ``problem`` no job begins: the page says it, and somebody asks again when it is solved.
+    """
     require(actor, P.RECORDING_UPLOAD)
     row = session.get(Recording, recording_id)
     if row is None or row.state != "ready" or session.get(Transcription, recording_id) is not None:
@@ -61,7 +66,10 @@ def ask_transcription(session: Session, actor: Actor, *, recording_id: int, now:
     made = Transcription(
         recording_id=recording_id, interaction_id=row.interaction_id, state=WAITING, asked_at=now
     )
-    made.job_id = _enqueue(session, recording_id, now)
+    if problem:
+        made.state, made.reason, made.made_at = FAILED, problem, now
+    else:
+        made.job_id = _enqueue(session, recording_id, now)
     session.add(made)
     session.flush()
     return True

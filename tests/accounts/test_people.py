@@ -484,7 +484,8 @@ def test_preferences_are_kept_beside_what_else_is_there(database: Database) -> N
             people_service.set_preferences(session, actor, single_keys=True, theme="pink", now=NOW)
     with database.reading() as session:
         kept = session.get_one(User, user.id).preferences
-    assert kept == {"later": 1, "single_keys": False, "theme": "dark"}
+    assert kept["later"] == 1
+    assert (kept["single_keys"], kept["theme"]) == (False, "dark")
 
 
 PEOPLE = ["Émile Zola", "emil Berg", "Zoë Q", "Ángel Ruiz", "İpek Ak", "Straße Nord", "K. Lin", "x_y%z"]

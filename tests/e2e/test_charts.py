@@ -109,5 +109,5 @@ def test_a_charts_table_is_taken_away_as_csv(waterfall: Page) -> None:
     text = saved(waterfall, "csv").read_bytes().decode("utf-8-sig")
     rows = list(csv.reader(text.splitlines()))
     assert rows[0] == ["Step", "Points", "Leaves"]
-    assert len(rows) > 3
+    assert len(rows) >= 3, "at least all points and what is left"
     assert all(len(row) == 3 for row in rows)

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
@@ -63,7 +64,7 @@ class Site:
 
     def work(self) -> None:
         """Deliver events, then whatever waits to go out."""
-        outbox.deliver(self.database, make_reactions(self.keys, self.runtime))
+        outbox.deliver(self.database, make_reactions(self.keys, self.runtime, ZoneInfo("UTC")))
         deliver_all(self.database, self.runtime, self.keys, make_carriers(self.runtime.settings, self.keys))
 
     def notes(self) -> list[list[str]]:
@@ -131,7 +132,7 @@ def test_a_score_its_change_and_its_end_are_noted_in_order_and_once(site: Site) 
 
 def test_what_was_overtaken_is_not_told(site: Site) -> None:
     evaluation_id = site.evaluated("77")
-    outbox.deliver(site.database, make_reactions(site.keys, site.runtime))
+    outbox.deliver(site.database, make_reactions(site.keys, site.runtime, ZoneInfo("UTC")))
     with site.database.transaction() as session:
         life_service.void(session, SYSTEM, evaluation_id, reason="Wrong call", now=clock.now())
     site.work()

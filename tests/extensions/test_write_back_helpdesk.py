@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -89,7 +90,7 @@ def test_a_released_score_becomes_one_internal_follow_up(
         source_id = source.id
     before = ticket(helpdesk, number)
     for _ in range(2):
-        outbox.deliver(database, make_reactions(keys, runtime))
+        outbox.deliver(database, make_reactions(keys, runtime, ZoneInfo("UTC")))
         deliver_all(database, runtime, keys, make_carriers(runtime.settings, keys))
     with database.reading() as session:
         pushed = push_service.look_pushed(session, SYSTEM, source_id)

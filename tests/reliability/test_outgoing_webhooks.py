@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
@@ -83,7 +84,7 @@ class Site:
 
     def work(self, **after: float) -> None:
         """Do all that is due ``after`` a while."""
-        reactions = make_reactions(self.keys, self.runtime)
+        reactions = make_reactions(self.keys, self.runtime, ZoneInfo("UTC"))
         carriers = make_carriers(self.settings, self.keys)
         with clock.moved_to(datetime.now().astimezone() + timedelta(**after)):
             outbox.deliver(self.database, reactions)
