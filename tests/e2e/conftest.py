@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
@@ -27,11 +29,21 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a demo site that nobody serves: each test file gets a copy."""
+    folder = tmp_path_factory.mktemp("filled")
+    size = ("--interactions", "220", "--evaluations", "60", "--transcripts", "220", "--agents", "12")
+    Site(folder).fill(*size)
+    return folder
+
+
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A served demo site, one for each test file."""
-    made = Site(tmp_path_factory.mktemp("site"))
-    made.fill("--interactions", "220", "--evaluations", "60", "--transcripts", "220", "--agents", "12")
+    folder = tmp_path_factory.mktemp("site") / "data"
+    shutil.copytree(filled, folder)
+    made = Site(folder)
     made.start()
     yield made
     made.stop()

@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 
 from qa.accounts.models import User
 from tests.factories import make_draft, make_submitted, make_team, make_user
+from tests.reliability.scale import on_one_database
 
 VIEWS = sorted((Path(__file__).parents[2] / "qa").rglob("*views.py"))
 ASKED = re.compile(r"""(?:asked|args)(?:\.get\(|\[)"(\w+)\"""")
@@ -55,6 +56,8 @@ WORDS = {
     "a state": "submitted",
 }
 BYTES = {"half a character": "%ED%A0%80", "no UTF-8": "%FF%FE", "a cut one": "%E2%82", "a lone percent": "%"}
+
+pytestmark = on_one_database
 
 
 @pytest.fixture

@@ -37,7 +37,10 @@ from tests.factories import (
     make_team,
     make_user,
 )
+from tests.reliability.scale import on_one_database
 from tests.reliability.strange_texts import TEXTS
+
+pytestmark = on_one_database
 
 ROLES = ("admin", "manager", "lead", "evaluator", "agent")
 
