@@ -7,6 +7,7 @@ the cursor; a file that is read twice harms nobody, because the host knows each 
 from __future__ import annotations
 
 import mimetypes
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
@@ -132,9 +133,9 @@ class Files(Connector):
     capabilities = frozenset({Capability.LIVE, Capability.MEDIA})
     quota = Quota("3000/min")
 
+    @abstractmethod
     def place(self, ctx: Context) -> Place:
         """Return where the files lie."""
-        raise NotImplementedError
 
     def check(self, ctx: Context) -> Check:
         """List the place and read a byte of a file, so that both rights are tried."""
